@@ -1,0 +1,186 @@
+//! Which backend serves files: one for the process, settled at its first use.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use super::Backend;
+use super::ring::Ring;
+use super::threads::Threads;
+
+/// The environment variable that says which, unless [`set_choice`] was called.
+const VARIABLE: &str = "PROACTOR_BACKEND";
+
+/// What moves file data that the page cache cannot serve at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// io_uring where it may be had, threads elsewhere.
+    #[default]
+    Auto,
+    /// io_uring. Where it may not be had, threads serve all the same and [`choice_error`] says why.
+    IoUring,
+    /// A few threads making positioned calls.
+    Threads,
+}
+
+impl Choice {
+    /// Every value, in the order in which they are listed to people.
+    pub const ALL: [Choice; 3] = [Choice::Auto, Choice::IoUring, Choice::Threads];
+
+    /// The name by which it is asked for.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Choice::Auto => "auto",
+            Choice::IoUring => "io_uring",
+            Choice::Threads => "threads",
+        }
+    }
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Choice {
+    type Err = ParseChoiceError;
+
+    fn from_str(text: &str) -> Result<Self, ParseChoiceError> {
+        let found = Choice::ALL.into_iter().find(|choice| choice.name() == text);
+        found.ok_or_else(|| ParseChoiceError { given: text.to_owned() })
+    }
+}
+
+/// A name that is no [`Choice`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseChoiceError {
+    given: String,
+}
+
+impl fmt::Display for ParseChoiceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [first, second, third] = Choice::ALL;
+        write!(f, "{:?} is no file backend: use {first}, {second} or {third}", self.given)
+    }
+}
+
+impl std::error::Error for ParseChoiceError {}
+
+struct Serving {
+    backend: Box<dyn Backend>,
+    error: Option<String>,
+}
+
+static SERVING: OnceLock<Serving> = OnceLock::new();
+/// Held while SERVING is settled, so that no choice is accepted that then has no effect.
+static CHOSEN: Mutex<Option<Choice>> = Mutex::new(None);
+
+/// The backend of this process. The first call starts it.
+pub(crate) fn backend() -> &'static dyn Backend {
+    if let Some(serving) = SERVING.get() {
+        return &*serving.backend;
+    }
+    let chosen = CHOSEN.lock().unwrap_or_else(PoisonError::into_inner);
+    &*SERVING.get_or_init(|| start(wanted(*chosen))).backend
+}
+
+/// Says which backend is to serve files, over what the environment says. Call it before the first file is used.
+///
+/// # Errors
+///
+/// Files are already being served by the other one.
+#[expect(clippy::result_unit_err, reason = "there is one way to fail, and nothing to add to it")]
+pub fn set_choice(choice: Choice) -> Result<(), ()> {
+    let mut chosen = CHOSEN.lock().unwrap_or_else(PoisonError::into_inner);
+    match SERVING.get() {
+        Some(serving) if choice != Choice::Auto && serving.backend.name() != choice.name() => Err(()),
+        _ => {
+            *chosen = Some(choice);
+            Ok(())
+        }
+    }
+}
+
+/// Why files are not, or will not be, served as was asked: a `PROACTOR_BACKEND` that names no backend, or io_uring
+/// asked for by name where it may not be had (known once files have been used).
+pub fn choice_error() -> Option<String> {
+    let chosen = CHOSEN.lock().unwrap_or_else(PoisonError::into_inner);
+    match SERVING.get() {
+        Some(serving) => serving.error.clone(),
+        None => wanted(*chosen).1,
+    }
+}
+
+fn wanted(chosen: Option<Choice>) -> (Choice, Option<String>) {
+    match chosen {
+        Some(choice) => (choice, None),
+        None => {
+            from_environment(std::env::var_os(VARIABLE).map(|value| value.to_string_lossy().into_owned()))
+        }
+    }
+}
+
+/// Unset and empty are the same: both leave it to us.
+fn from_environment(value: Option<String>) -> (Choice, Option<String>) {
+    match value.as_deref() {
+        None | Some("") => (Choice::Auto, None),
+        Some(name) => match name.parse() {
+            Ok(choice) => (choice, None),
+            Err(error) => (Choice::Auto, Some(format!("{VARIABLE}: {error}"))),
+        },
+    }
+}
+
+fn start((choice, error): (Choice, Option<String>)) -> Serving {
+    let threads = |error| Serving { backend: Box::new(Threads::new()), error };
+    match choice {
+        Choice::Threads => threads(error),
+        Choice::Auto | Choice::IoUring => match Ring::start() {
+            Ok(ring) => Serving { backend: Box::new(ring), error },
+            Err(_) if choice == Choice::Auto => threads(error),
+            Err(why) => threads(Some(format!("io_uring was asked for, but {why}"))),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back_and_a_wrong_one_lists_the_right_ones() {
+        for choice in Choice::ALL {
+            assert_eq!(choice.to_string().parse(), Ok(choice));
+        }
+        let error = "uring".parse::<Choice>().unwrap_err().to_string();
+        assert_eq!(error, "\"uring\" is no file backend: use auto, io_uring or threads");
+    }
+
+    #[test]
+    fn a_wrong_environment_falls_back_and_says_so() {
+        assert_eq!(from_environment(None), (Choice::Auto, None));
+        assert_eq!(from_environment(Some(String::new())), (Choice::Auto, None));
+        assert_eq!(from_environment(Some("threads".into())), (Choice::Threads, None));
+        let (choice, error) = from_environment(Some("IOCP".into()));
+        assert_eq!(choice, Choice::Auto);
+        assert!(error.unwrap().starts_with("PROACTOR_BACKEND: \"IOCP\""));
+    }
+
+    #[test]
+    fn once_files_are_served_only_the_same_choice_is_accepted() {
+        let serving: Choice = backend().name().parse().unwrap();
+        let other = if serving == Choice::Threads { Choice::IoUring } else { Choice::Threads };
+        assert_eq!(set_choice(other), Err(()));
+        assert_eq!(set_choice(serving), Ok(()));
+        assert_eq!(set_choice(Choice::Auto), Ok(()));
+        assert_eq!(backend().name(), serving.name());
+    }
+
+    #[test]
+    fn a_choice_of_threads_is_served_by_threads() {
+        let serving = start((Choice::Threads, None));
+        assert_eq!(serving.backend.name(), "threads");
+        assert_eq!(serving.error, None);
+    }
+}
