@@ -33,9 +33,8 @@ pub fn run(_: &Args) -> Outcome {
     step("house", house.is_ok());
     step("clippy", clippy(&[]));
     step("clippy with all features", clippy(&["--all-features"]));
-    let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--locked"]);
-    doc.env("RUSTDOCFLAGS", "-D warnings");
-    step("documentation", succeeds("cargo doc", doc));
+    step("documentation of programs", document("--bins"));
+    step("documentation", document("--lib"));
     if failed.is_empty() {
         println!("lint: nothing to mend");
         Ok(())
@@ -48,6 +47,13 @@ fn clippy(features: &[&str]) -> bool {
     let mut command = cargo(&["clippy", "--workspace", "--all-targets", "--locked"]);
     command.args(features).args(["--", "-D", "warnings"]);
     succeeds(&format!("cargo clippy {}", features.join(" ")), command)
+}
+
+/// Programs and libraries apart: the program `proactor` and its library have the same folder, and the last one stays.
+fn document(targets: &str) -> bool {
+    let mut command = cargo(&["doc", "--workspace", "--no-deps", "--locked", targets]);
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    succeeds(&format!("cargo doc {targets}"), command)
 }
 
 fn succeeds(title: &str, mut command: Command) -> bool {

@@ -109,7 +109,8 @@ fn passes(args: &Args, metadata: &Value) -> Vec<Pass> {
         return vec![Pass { name: "quick", backend: None, arguments }];
     }
     let forced = |name, backend| {
-        let mut arguments = texts(&["--package", "proactor", "--lib"]);
+        // Naming the package would choose other features for what it shares with the rest, and build that again.
+        let mut arguments = texts(&["--workspace", "--lib"]);
         arguments.extend(test_binaries(metadata, Some("proactor")));
         Pass { name, backend: Some(backend), arguments }
     };
@@ -242,7 +243,7 @@ mod tests {
     #[test]
     fn forced_passes_leave_the_searches_out() {
         let passes = passes(&Args { quick: false, backend: Backend::Threads }, &packages());
-        assert_eq!(passes[0].arguments, ["--package", "proactor", "--lib", "--test", "port"]);
+        assert_eq!(passes[0].arguments, ["--workspace", "--lib", "--test", "port"]);
         assert_eq!(passes[0].backend, Some("threads"));
     }
 
