@@ -90,7 +90,7 @@ pub(crate) fn backend() -> &'static dyn Backend {
 /// # Errors
 ///
 /// Files are already being served by the other one.
-#[expect(clippy::result_unit_err, reason = "there is one way to fail, and nothing to add to it")]
+#[allow(clippy::result_unit_err, reason = "there is one way to fail, and nothing to add to it")]
 pub fn set_choice(choice: Choice) -> Result<(), ()> {
     let mut chosen = CHOSEN.lock().unwrap_or_else(PoisonError::into_inner);
     match SERVING.get() {

@@ -26,7 +26,7 @@ use super::{Backend, Request, WhyNot, guarded, shield_from_signals};
 pub(super) struct Ring {
     pub(super) shared: Arc<Shared>,
     owner: Option<JoinHandle<()>>,
-    #[cfg_attr(not(test), expect(dead_code, reason = "only tests look at the owner from outside"))]
+    #[cfg_attr(not(test), allow(dead_code, reason = "only tests look at the owner from outside"))]
     pub(super) place: Place,
 }
 
