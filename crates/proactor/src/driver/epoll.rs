@@ -1,0 +1,138 @@
+//! Readiness from the kernel: an epoll set, and an event descriptor in it to call a waiter back by.
+//!
+//! Everything is registered once, edge-triggered, and never armed again. The kernel queues the threads that wait
+//! on a set newest first and wakes one for an event, which is the order a port wants; the event descriptor is
+//! never read: each write to it is an edge of its own.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::event::epoll;
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
+use rustix::io::Errno;
+
+use crate::sync::park::timespec;
+
+pub(crate) use rustix::event::epoll::EventFlags;
+
+/// Events one wait brings at most: enough to spare calls, few enough that other seats find some too.
+pub(crate) const HARVEST: usize = 16;
+
+/// What the set's own event descriptor is registered as; sources never use it.
+const CALL: u64 = u64::MAX;
+
+pub(crate) struct Poller {
+    set: OwnedFd,
+    call: OwnedFd,
+}
+
+/// What one wait brought.
+pub(crate) struct Harvest {
+    events: [epoll::Event; HARVEST],
+    len: usize,
+}
+
+impl Harvest {
+    pub(crate) fn new() -> Harvest {
+        let none = epoll::Event { flags: EventFlags::empty(), data: epoll::EventData::new_u64(0) };
+        Harvest { events: [none; HARVEST], len: 0 }
+    }
+
+    /// The token and the event of each source; calls are left out.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, EventFlags)> + '_ {
+        self.events[..self.len]
+            .iter()
+            .map(|event| {
+                let event = *event;
+                (event.data.u64(), event.flags)
+            })
+            .filter(|(token, _)| *token != CALL)
+    }
+}
+
+impl Poller {
+    pub(crate) fn new() -> Result<Poller, Errno> {
+        let set = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let call = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        epoll::add(&set, &call, epoll::EventData::new_u64(CALL), EventFlags::IN | EventFlags::ET)?;
+        Ok(Poller { set, call })
+    }
+
+    pub(crate) fn add(&self, fd: BorrowedFd<'_>, token: u64) -> Result<(), Errno> {
+        debug_assert_ne!(token, CALL);
+        let interest = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+        epoll::add(&self.set, fd, epoll::EventData::new_u64(token), interest)
+    }
+
+    pub(crate) fn remove(&self, fd: BorrowedFd<'_>) {
+        // ENOENT and EBADF: it has gone already, which is what was wanted.
+        let _ = epoll::delete(&self.set, fd);
+    }
+
+    /// Waits for events, a call, the timeout (`None`: for ever) or a signal.
+    pub(crate) fn wait(&self, harvest: &mut Harvest, timeout: Option<Duration>) {
+        let timeout = timeout.map(timespec);
+        harvest.len = match epoll::wait(&self.set, &mut harvest.events[..], timeout.as_ref()) {
+            Ok(count) => count,
+            // The caller looks at its clock and comes again.
+            Err(Errno::INTR) => 0,
+            Err(error) => unreachable!("epoll_wait on a set of ours: {error}"),
+        };
+    }
+
+    /// Wakes one waiter, or keeps the next one from sleeping.
+    pub(crate) fn call(&self) {
+        // EAGAIN: 2^64 - 2 calls that nobody read; the counter is far from zero and stays readable.
+        let _ = rustix::io::write(&self.call, &1u64.to_ne_bytes());
+    }
+
+    /// Whether a wait would return at once, without taking anything.
+    pub(crate) fn is_ready(&self) -> bool {
+        let mut fds = [PollFd::new(&self.set, PollFlags::IN)];
+        let now = timespec(Duration::ZERO);
+        matches!(rustix::event::poll(&mut fds, Some(&now)), Ok(n) if n > 0)
+    }
+}
+
+impl AsFd for Poller {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.set.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_not_lost_and_every_one_is_an_edge() {
+        let poller = Poller::new().unwrap();
+        let mut harvest = Harvest::new();
+        for _ in 0..3 {
+            assert!(!poller.is_ready());
+            poller.call();
+            assert!(poller.is_ready());
+            poller.wait(&mut harvest, None);
+            assert_eq!((harvest.len, harvest.iter().count()), (1, 0));
+            poller.wait(&mut harvest, Some(Duration::ZERO));
+            assert_eq!(harvest.len, 0);
+        }
+    }
+
+    #[test]
+    fn an_edge_comes_once() {
+        let poller = Poller::new().unwrap();
+        let (read, write) = rustix::pipe::pipe().unwrap();
+        poller.add(read.as_fd(), 7).unwrap();
+        rustix::io::write(&write, b"x").unwrap();
+        let mut harvest = Harvest::new();
+        poller.wait(&mut harvest, None);
+        assert_eq!(harvest.iter().map(|(token, _)| token).collect::<Vec<_>>(), [7]);
+        poller.wait(&mut harvest, Some(Duration::ZERO));
+        assert_eq!(harvest.len, 0);
+        poller.remove(read.as_fd());
+        rustix::io::write(&write, b"x").unwrap();
+        poller.wait(&mut harvest, Some(Duration::ZERO));
+        assert_eq!(harvest.len, 0);
+    }
+}

@@ -1,0 +1,121 @@
+//! The calls that move data through sockets and pipes, none of which ever blocks: one function a call, with
+//! the kernel's errors as they come, except that an interrupted call is made again.
+
+#![allow(unsafe_code)]
+
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendFlags, SocketAddrAny, SocketFlags,
+};
+
+use crate::sync::park::timespec;
+
+type Result<T> = std::result::Result<T, Errno>;
+
+fn retry<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            result => return result,
+        }
+    }
+}
+
+fn recv_flags(peek: bool) -> RecvFlags {
+    // Every descriptor of ours is non-blocking already; the flag is for those that were handed to us and are
+    // shared with somebody who changes that.
+    RecvFlags::DONTWAIT | if peek { RecvFlags::PEEK } else { RecvFlags::empty() }
+}
+
+pub(crate) fn recv(fd: BorrowedFd<'_>, bytes: &mut [u8], peek: bool) -> Result<usize> {
+    retry(|| rustix::net::recv(fd, &mut *bytes, recv_flags(peek)).map(|(count, _)| count))
+}
+
+/// What a receive with everything around it brought.
+pub(crate) struct Received {
+    pub(crate) bytes: usize,
+    pub(crate) truncated: bool,
+    pub(crate) sender: Option<SocketAddrAny>,
+}
+
+pub(crate) fn recv_message(
+    fd: BorrowedFd<'_>,
+    slices: &mut [IoSliceMut<'_>],
+    peek: bool,
+) -> Result<Received> {
+    let mut control = RecvAncillaryBuffer::default();
+    let message = retry(|| rustix::net::recvmsg(fd, slices, &mut control, recv_flags(peek)))?;
+    Ok(Received {
+        bytes: message.bytes,
+        truncated: message.flags.contains(ReturnFlags::TRUNC),
+        sender: message.address,
+    })
+}
+
+const SEND: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
+
+pub(crate) fn send(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize> {
+    retry(|| rustix::net::send(fd, bytes, SEND))
+}
+
+pub(crate) fn send_gather(fd: BorrowedFd<'_>, slices: &[IoSlice<'_>]) -> Result<usize> {
+    let mut control = SendAncillaryBuffer::default();
+    retry(|| rustix::net::sendmsg(fd, slices, &mut control, SEND))
+}
+
+pub(crate) fn send_to(fd: BorrowedFd<'_>, slices: &[IoSlice<'_>], to: &SocketAddrAny) -> Result<usize> {
+    let mut control = SendAncillaryBuffer::default();
+    retry(|| rustix::net::sendmsg_addr(fd, to, slices, &mut control, SEND))
+}
+
+pub(crate) fn read(fd: BorrowedFd<'_>, slices: &mut [IoSliceMut<'_>]) -> Result<usize> {
+    retry(|| rustix::io::readv(fd, slices))
+}
+
+pub(crate) fn write(fd: BorrowedFd<'_>, slices: &[IoSlice<'_>]) -> Result<usize> {
+    retry(|| rustix::io::writev(fd, slices))
+}
+
+pub(crate) fn accept(fd: BorrowedFd<'_>) -> Result<(OwnedFd, Option<SocketAddrAny>)> {
+    retry(|| rustix::net::acceptfrom_with(fd, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC))
+}
+
+/// Whether a receive would find data or an end now.
+pub(crate) fn is_readable(fd: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN | PollFlags::RDHUP)];
+    let now = timespec(Duration::ZERO);
+    matches!(rustix::event::poll(&mut fds, Some(&now)), Ok(count) if count > 0)
+}
+
+/// The error the socket has kept, if any; taken from it.
+pub(crate) fn take_error(fd: BorrowedFd<'_>) -> Result<()> {
+    match rustix::net::sockopt::socket_error(fd) {
+        Ok(kept) => kept,
+        Err(error) => Err(error),
+    }
+}
+
+/// Has a bind to port 0 leave the choice of the port to the connect that follows.
+pub(crate) fn bind_without_port(fd: BorrowedFd<'_>) -> Result<()> {
+    let on: libc::c_int = 1;
+    // SAFETY: the descriptor is open for the call, and the value is an int that the call only reads.
+    let result = unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::IPPROTO_IP,
+            libc::IP_BIND_ADDRESS_NO_PORT,
+            (&raw const on).cast(),
+            size_of_val(&on) as libc::socklen_t,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO))
+    }
+}

@@ -1,0 +1,83 @@
+//! Cancelling: one operation, those of a thread, or all; for close and thread exit as well.
+//!
+//! Cancellation is a request (S102). What waits in a queue ends at once; what another thread is performing this
+//! moment ends with its call, unless that completes it.
+
+use super::direction::{Side, Tag};
+use super::handle::Handle;
+use crate::driver::file;
+use crate::op::OpId;
+use crate::op::block::Block;
+use crate::status::Status;
+use crate::sync::thread::ThreadNo;
+
+impl Handle {
+    /// Cancels what `which` names; returns how many. Their packets say `CANCELLED`.
+    pub(super) fn cancel_where(&self, which: impl Fn(&Tag) -> bool + Copy) -> usize {
+        let mut cut = Vec::new();
+        let mut count = self.take_where(which, &mut cut);
+        count += cut.len();
+        for block in cut {
+            self.complete_for_owner(block, Status::CANCELLED);
+        }
+        count
+    }
+
+    /// Takes out of the queues what `which` names; marks what is being performed, and what the file backend
+    /// has, to be cancelled, and returns how many of those.
+    pub(super) fn take_where(&self, which: impl Fn(&Tag) -> bool + Copy, cut: &mut Vec<Box<Block>>) -> usize {
+        let (transfers, children, mut count) = {
+            let mut state = self.state.lock();
+            let mut count = 0;
+            for side in [Side::Rx, Side::Tx] {
+                let direction = state.side(side);
+                direction.take(which, cut);
+                if direction.current.as_ref().is_some_and(which) {
+                    direction.cancel_current = true;
+                    count += 1;
+                }
+            }
+            let transfers: Vec<u64> =
+                state.transfers.iter().filter(|(tag, _)| which(tag)).map(|(_, id)| *id).collect();
+            (transfers, state.children.clone(), count)
+        };
+        for id in transfers {
+            count += usize::from(file::backend().cancel(id));
+        }
+        for child in children {
+            count += child.cancel_where(which);
+        }
+        count
+    }
+
+    /// One operation (`CancelIoEx` with an OVERLAPPED).
+    pub(super) fn cancel(&self, id: OpId) -> Result<(), Status> {
+        self.found(self.cancel_where(|tag| tag.id == id))
+    }
+
+    /// All of them (`CancelIoEx` without).
+    pub(super) fn cancel_all(&self) -> Result<(), Status> {
+        self.found(self.cancel_where(|_| true))
+    }
+
+    /// Those that this thread started (`CancelIo`); none is no error (S101).
+    pub(super) fn cancel_mine(&self) -> Result<(), Status> {
+        let me = ThreadNo::current();
+        self.cancel_where(|tag| tag.thread == me);
+        if self.is_closed() { Err(Status::INVALID_HANDLE) } else { Ok(()) }
+    }
+
+    /// A thread has ended: what it started here and no port is to receive (S110, S111).
+    pub(super) fn cancel_of_dead(&self, thread: ThreadNo) {
+        let portless = self.link.get().is_none();
+        self.cancel_where(|tag| tag.thread == thread && (tag.by_event || portless));
+    }
+
+    fn found(&self, count: usize) -> Result<(), Status> {
+        match count {
+            0 if self.is_closed() => Err(Status::INVALID_HANDLE),
+            0 => Err(Status::NOT_FOUND),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! One direction of a handle: the operations that wait in it, and what is known of its readiness.
+//!
+//! One thread at a time performs the front operation, outside the handle's lock; `busy` says that somebody
+//! does. Readiness that comes meanwhile is counted, so that "would block" from before it does not hide it.
+
+use std::collections::VecDeque;
+
+use crate::op::OpId;
+use crate::op::block::{Block, Route};
+use crate::sync::thread::ThreadNo;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Rx,
+    Tx,
+}
+
+/// What cancelling needs to know of an operation that is out of the queue while it is performed.
+#[derive(Clone, Copy)]
+pub(super) struct Tag {
+    pub(super) id: OpId,
+    pub(super) thread: ThreadNo,
+    /// Its completion goes to an event and not to a port.
+    pub(super) by_event: bool,
+}
+
+impl Tag {
+    pub(super) fn of(block: &Block) -> Tag {
+        Tag { id: block.id, thread: block.thread, by_event: matches!(block.route, Route::Event(_)) }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Direction {
+    /// The front is kept apart: one pending operation, the usual case, then needs no memory of the queue's.
+    front: Option<Box<Block>>,
+    rest: VecDeque<Box<Block>>,
+    /// The last call did not find it drained.
+    pub(super) ready: bool,
+    /// Readiness events so far.
+    pub(super) edges: u32,
+    /// An end or an error was announced: a short count no longer means that there is nothing more.
+    pub(super) ended: bool,
+    /// Somebody performs operations of this side now, and nobody else does.
+    pub(super) busy: bool,
+    /// The operation that is being performed; it is not in the queue.
+    pub(super) current: Option<Tag>,
+    /// The current one is to end as cancelled instead of waiting on.
+    pub(super) cancel_current: bool,
+}
+
+impl Direction {
+    /// One whose readiness nobody knows yet: it is tried.
+    pub(super) fn untried() -> Direction {
+        Direction { ready: true, ..Direction::default() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.front.is_none()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        usize::from(self.front.is_some()) + self.rest.len()
+    }
+
+    pub(super) fn push_back(&mut self, block: Box<Block>) {
+        match self.front {
+            None => self.front = Some(block),
+            Some(_) => self.rest.push_back(block),
+        }
+    }
+
+    pub(super) fn push_front(&mut self, block: Box<Block>) {
+        if let Some(second) = self.front.replace(block) {
+            self.rest.push_front(second);
+        }
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Box<Block>> {
+        let front = self.front.take()?;
+        self.front = self.rest.pop_front();
+        Some(front)
+    }
+
+    /// Takes out, in order, those that `which` names.
+    pub(super) fn take(&mut self, which: impl Fn(&Tag) -> bool, out: &mut Vec<Box<Block>>) {
+        for _ in 0..self.len() {
+            let Some(block) = self.pop() else { break };
+            if which(&Tag::of(&block)) { out.push(block) } else { self.push_back(block) }
+        }
+    }
+
+    pub(super) fn event(&mut self, ended: bool) {
+        self.edges = self.edges.wrapping_add(1);
+        self.ready = true;
+        self.ended |= ended;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::block::Kind;
+
+    fn block(id: u64) -> Box<Block> {
+        let mut block = Block::new(Kind::Recv);
+        block.id = OpId(id);
+        block
+    }
+
+    fn ids(direction: &mut Direction) -> Vec<u64> {
+        std::iter::from_fn(|| direction.pop()).map(|block| block.id.0).collect()
+    }
+
+    #[test]
+    fn the_order_holds_when_some_are_taken_out_and_one_comes_back() {
+        let mut direction = Direction::default();
+        (1..=6).for_each(|id| direction.push_back(block(id)));
+        let first = direction.pop().unwrap();
+        let mut taken = Vec::new();
+        direction.take(|tag| tag.id.0 % 2 == 0, &mut taken);
+        direction.push_front(first);
+        assert_eq!(taken.iter().map(|block| block.id.0).collect::<Vec<_>>(), [2, 4, 6]);
+        assert_eq!(ids(&mut direction), [1, 3, 5]);
+        assert!(direction.is_empty());
+    }
+}

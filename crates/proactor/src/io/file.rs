@@ -1,0 +1,187 @@
+//! Files: reads and writes at offsets, flushes, and the unbuffered kind.
+
+use std::fmt;
+use std::fs;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, FileType, OFlags, StatxFlags};
+
+use super::face::handle_methods;
+use super::handle::{Align, Class, Facts, Handle};
+use super::started::{Refused, Started};
+use crate::op;
+use crate::status::Status;
+
+/// A file whose operations are overlapped. It has no position: every operation brings its offset (S284).
+///
+/// ```
+/// use proactor::{File, op};
+///
+/// # let path = std::env::temp_dir().join(format!("proactor-doc-{}", std::process::id()));
+/// let file = File::options().read(true).write(true).create(true).open(&path)?;
+/// let _ = file.begin(op::Write::new(3, "def"))?.wait();
+/// let _ = file.begin(op::Write::new(0, "abc"))?.wait();
+/// let read = file.begin(op::Read::new(0, vec![0; 10]))?.wait();
+/// assert_eq!((read.data(), read.bytes()), (&b"abcdef"[..], 6));
+/// # std::fs::remove_file(&path).unwrap();
+/// # Ok::<(), proactor::Status>(())
+/// ```
+pub struct File(pub(super) Arc<Handle>);
+
+handle_methods!(File, "let handle = proactor::File::open(\"/proc/version\")?;");
+
+/// How a file is opened (`CreateFile`).
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    std: fs::OpenOptions,
+    unbuffered: bool,
+}
+
+impl OpenOptions {
+    /// For reading.
+    pub fn read(&mut self, read: bool) -> &mut Self {
+        self.std.read(read);
+        self
+    }
+
+    /// For writing.
+    pub fn write(&mut self, write: bool) -> &mut Self {
+        self.std.write(write);
+        self
+    }
+
+    /// For writing at the end only, whatever offsets say (`FILE_APPEND_DATA` alone, S288).
+    pub fn append(&mut self, append: bool) -> &mut Self {
+        self.std.append(append);
+        self
+    }
+
+    /// Made if it is not there.
+    pub fn create(&mut self, create: bool) -> &mut Self {
+        self.std.create(create);
+        self
+    }
+
+    /// Made; `OBJECT_NAME_COLLISION` if it is there.
+    pub fn create_new(&mut self, create_new: bool) -> &mut Self {
+        self.std.create_new(create_new);
+        self
+    }
+
+    /// Emptied.
+    pub fn truncate(&mut self, truncate: bool) -> &mut Self {
+        self.std.truncate(truncate);
+        self
+    }
+
+    /// Past the page cache, straight to and from the device (`FILE_FLAG_NO_BUFFERING`, `O_DIRECT`). Offsets,
+    /// lengths and buffer addresses must then be multiples of [`File::alignment`], or the start is refused
+    /// with `INVALID_PARAMETER` (S295).
+    pub fn unbuffered(&mut self, unbuffered: bool) -> &mut Self {
+        self.unbuffered = unbuffered;
+        self
+    }
+
+    /// Opens. `OBJECT_NAME_NOT_FOUND`, `ACCESS_DENIED`, `FILE_IS_A_DIRECTORY`, and for an unbuffered file on a
+    /// file system that has none, `INVALID_PARAMETER`.
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<File, Status> {
+        let mut options = self.std.clone();
+        if self.unbuffered {
+            options.custom_flags(OFlags::DIRECT.bits() as i32);
+        }
+        File::over(options.open(path).map_err(Status::from)?.into(), self.unbuffered)
+    }
+}
+
+impl File {
+    /// Opens a file for reading.
+    pub fn open(path: impl AsRef<Path>) -> Result<File, Status> {
+        File::options().read(true).open(path)
+    }
+
+    /// How else to open one.
+    pub fn options() -> OpenOptions {
+        OpenOptions { std: fs::OpenOptions::new(), unbuffered: false }
+    }
+
+    /// Takes over an open file. `OBJECT_TYPE_MISMATCH` when it is a socket, a pipe or a terminal,
+    /// `FILE_IS_A_DIRECTORY` when it is one.
+    pub fn from_fd(fd: impl Into<OwnedFd>) -> Result<File, Status> {
+        let fd = fd.into();
+        let direct = rustix::fs::fcntl_getfl(&fd)?.contains(OFlags::DIRECT);
+        File::over(fd, direct)
+    }
+
+    fn over(fd: OwnedFd, unbuffered: bool) -> Result<File, Status> {
+        match FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode) {
+            FileType::RegularFile | FileType::BlockDevice => {}
+            FileType::Directory => return Err(Status::FILE_IS_A_DIRECTORY),
+            _ => return Err(Status::OBJECT_TYPE_MISMATCH),
+        }
+        let align = if unbuffered { Some(alignment(&fd)) } else { None };
+        Ok(File(Handle::new(Class::File { align }, fd, Facts::empty())))
+    }
+
+    /// What an unbuffered file asks for, in bytes: the multiple for offsets and lengths, and the one for
+    /// addresses. `None` for a buffered file.
+    pub fn alignment(&self) -> Option<(u64, usize)> {
+        match self.0.class {
+            Class::File { align: Some(align) } => Some((align.offset, align.memory)),
+            _ => None,
+        }
+    }
+
+    /// Its size in bytes (`GetFileSizeEx`).
+    pub fn len(&self) -> Result<u64, Status> {
+        let stat = rustix::fs::fstat(&*self.0.fd()?)?;
+        u64::try_from(stat.st_size).map_err(|_| Status::INVALID_PARAMETER)
+    }
+
+    /// Whether its size is 0.
+    pub fn is_empty(&self) -> Result<bool, Status> {
+        Ok(self.len()? == 0)
+    }
+
+    /// Cuts or extends it, with zeros (`SetEndOfFile`, S301).
+    pub fn set_len(&self, len: u64) -> Result<(), Status> {
+        Ok(rustix::fs::ftruncate(&*self.0.fd()?, len)?)
+    }
+
+    /// Reads (`ReadFile`). At or past the end the packet says `END_OF_FILE` (S289); a read that crosses it
+    /// succeeds with what there is (S291). The largest offset is no place to read: `INVALID_PARAMETER` (S286).
+    pub fn read(&self, read: op::Read) -> Result<Started<op::Read>, Refused<op::Read>> {
+        self.0.start(read)
+    }
+
+    /// Writes (`WriteFile`). The largest offset means the end of the file (S286).
+    pub fn write(&self, write: op::Write) -> Result<Started<op::Write>, Refused<op::Write>> {
+        self.0.start(write)
+    }
+
+    /// Brings everything written before to the device (`FlushFileBuffers`). Always pending.
+    pub fn flush(&self, flush: op::Flush) -> Result<Started<op::Flush>, Refused<op::Flush>> {
+        self.0.start(flush)
+    }
+}
+
+/// What direct I/O on this file asks for; where the kernel does not say, the page, which suits every device.
+fn alignment(fd: &OwnedFd) -> Align {
+    const PAGE: u32 = 4096;
+    let stat = rustix::fs::statx(fd.as_fd(), "", AtFlags::EMPTY_PATH, StatxFlags::DIOALIGN);
+    let (offset, memory) = match stat {
+        Ok(stat) if stat.stx_dio_offset_align > 0 => {
+            (stat.stx_dio_offset_align, stat.stx_dio_mem_align.max(1))
+        }
+        _ => (PAGE, PAGE),
+    };
+    Align { offset: offset.into(), memory: memory as usize }
+}
+
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "File({} pending, unbuffered: {})", self.pending(), self.alignment().is_some())
+    }
+}

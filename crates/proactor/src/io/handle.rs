@@ -1,0 +1,349 @@
+//! What a handle is underneath: its descriptor, its two directions, its port, and the end of every operation.
+//!
+//! The lock is held for bookkeeping only, never across a system call that moves data. The descriptor is
+//! counted: it is closed when the handle is closed *and* the last call on it has returned, so that no call ever
+//! meets a number that has been given to another file.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::*};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use bitflags::bitflags;
+
+use super::direction::{Direction, Side, Tag};
+use crate::driver::epoll::EventFlags;
+use crate::op::OpId;
+use crate::op::block::{Block, Route};
+use crate::port::Port;
+use crate::port::service::{Tick, service, weak_source};
+use crate::port::sink::Sink;
+use crate::port::table::Source;
+use crate::status::Status;
+use crate::sync::lock::Lock;
+
+bitflags! {
+    /// How a handle reports completions (`SetFileCompletionNotificationModes`). Once set, a mode stays (S095).
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct Modes: u8 {
+        /// No packet for an operation that succeeds at once; the start hands it back instead (S092).
+        const SKIP_COMPLETION_PORT_ON_SUCCESS = 1;
+        /// The handle itself is not signalled. Accepted, and without effect: nobody can wait on a handle (S094).
+        const SKIP_SET_EVENT_ON_HANDLE = 2;
+    }
+}
+
+/// What kind of thing a handle stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    Stream,
+    Datagram,
+    Pipe,
+    /// A file; unbuffered ones move whole blocks between aligned addresses.
+    File {
+        align: Option<Align>,
+    },
+}
+
+/// What an unbuffered file asks of offsets and lengths, and of addresses, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Align {
+    pub(super) offset: u64,
+    pub(super) memory: usize,
+}
+
+bitflags! {
+    /// What has become of a socket.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub(super) struct Facts: u8 {
+        const BOUND = 1;
+        const LISTENING = 2;
+        const CONNECTED = 4;
+        /// A connect is under way, or an accept into this socket.
+        const ENGAGED = 8;
+        const RECV_SHUT = 16;
+        const SEND_SHUT = 32;
+        /// The peer has reset the connection, and somebody was told.
+        const RESET = 64;
+    }
+}
+
+/// Where the packets of a handle go, for its lifetime (S007).
+pub(super) struct Link {
+    pub(super) sink: Arc<dyn Sink>,
+    pub(super) token: u64,
+}
+
+pub(crate) struct Handle {
+    pub(super) class: Class,
+    pub(super) me: Weak<Handle>,
+    pub(super) link: OnceLock<Link>,
+    pub(super) state: Lock<State>,
+    /// Operations between start and packet.
+    in_flight: AtomicU32,
+    closed: AtomicBool,
+}
+
+pub(super) struct State {
+    pub(super) fd: Option<Arc<OwnedFd>>,
+    pub(super) rx: Direction,
+    pub(super) tx: Direction,
+    pub(super) facts: Facts,
+    pub(super) modes: Modes,
+    pub(super) next_id: u64,
+    /// Set while the service thread watches the descriptor, for want of a port.
+    pub(super) watched_by_service: Option<u64>,
+    /// File transfers that are with the backend, and their names there.
+    pub(super) transfers: Vec<(Tag, u64)>,
+    /// Accepted sockets whose first data an accept waits for.
+    pub(super) children: Vec<Arc<Handle>>,
+    /// Accepting has paused for want of descriptors or memory.
+    pub(super) paused: bool,
+    /// The accept that is to put its connection here.
+    pub(super) engaged_by: Option<(Weak<Handle>, OpId)>,
+}
+
+impl State {
+    pub(super) fn side(&mut self, side: Side) -> &mut Direction {
+        match side {
+            Side::Rx => &mut self.rx,
+            Side::Tx => &mut self.tx,
+        }
+    }
+
+    pub(super) fn name(&mut self) -> OpId {
+        self.next_id += 1;
+        OpId(self.next_id)
+    }
+}
+
+impl Handle {
+    pub(super) fn new(class: Class, fd: OwnedFd, facts: Facts) -> Arc<Handle> {
+        Arc::new_cyclic(|me| Handle {
+            class,
+            me: me.clone(),
+            link: OnceLock::new(),
+            state: Lock::new(State {
+                fd: Some(Arc::new(fd)),
+                rx: Direction::untried(),
+                tx: Direction::untried(),
+                facts,
+                modes: Modes::empty(),
+                next_id: 0,
+                watched_by_service: None,
+                transfers: Vec::new(),
+                children: Vec::new(),
+                paused: false,
+                engaged_by: None,
+            }),
+            in_flight: AtomicU32::new(0),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    /// The descriptor, for calls that are not operations.
+    pub(super) fn fd(&self) -> Result<Arc<OwnedFd>, Status> {
+        self.state.lock().fd.clone().ok_or(Status::INVALID_HANDLE)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Acquire)
+    }
+
+    /// Associates the handle with a port: see the public faces.
+    pub(super) fn associate<K, M>(self: &Arc<Self>, port: &Port<K, M>, key: K) -> Result<(), Status>
+    where
+        K: Clone + Send + 'static,
+        M: Send + 'static,
+    {
+        let mut state = self.state.lock();
+        let fd = state.fd.clone().ok_or(Status::INVALID_HANDLE)?;
+        if self.link.get().is_some() {
+            return Err(Status::INVALID_PARAMETER);
+        }
+        if let Some(token) = state.watched_by_service.take() {
+            service()?.detach(Some(fd.as_fd()), token);
+        }
+        let watched = if self.is_polled() { Some(fd.as_fd()) } else { None };
+        // Readiness that comes before this returns waits for the lock, and then finds the link.
+        let token = port.core().attach(key, watched, weak_source(self))?;
+        let link = Link { sink: port.core().clone(), token };
+        assert!(self.link.set(link).is_ok(), "only the holder of the lock sets it");
+        Ok(())
+    }
+
+    /// Files are always ready and can't be watched.
+    pub(super) fn is_polled(&self) -> bool {
+        !matches!(self.class, Class::File { .. })
+    }
+
+    /// An operation has to wait: somebody must be told when it can go on.
+    pub(super) fn ensure_watched(&self, state: &mut State) -> Result<(), Status> {
+        if self.link.get().is_some() || state.watched_by_service.is_some() || !self.is_polled() {
+            return Ok(());
+        }
+        let fd = state.fd.clone().ok_or(Status::INVALID_HANDLE)?;
+        let me = self.me.upgrade().ok_or(Status::INVALID_HANDLE)?;
+        state.watched_by_service = Some(service()?.attach(fd.as_fd(), weak_source(&me))?);
+        Ok(())
+    }
+
+    pub(super) fn add_mode(&self, modes: Modes) -> Result<(), Status> {
+        let mut state = self.state.lock();
+        if state.fd.is_none() {
+            return Err(Status::INVALID_HANDLE);
+        }
+        state.modes |= modes;
+        Ok(())
+    }
+
+    pub(super) fn modes(&self) -> Modes {
+        self.state.lock().modes
+    }
+
+    pub(super) fn began(&self) {
+        self.in_flight.fetch_add(1, Relaxed);
+    }
+
+    /// An operation is over and its packet, if any, is where it belongs. The last one of a closed handle ends
+    /// its association: until then packets still find their key (S121).
+    pub(super) fn ended(&self) {
+        if self.in_flight.fetch_sub(1, AcqRel) == 1 && self.is_closed() {
+            self.detach();
+        }
+    }
+
+    pub(super) fn in_flight(&self) -> u32 {
+        self.in_flight.load(Acquire)
+    }
+
+    /// The end of an operation that was started on this handle: one packet, or the event.
+    pub(super) fn complete(&self, mut block: Box<Block>, status: Status) {
+        self.disengage(&mut block, status);
+        block.status = status;
+        match std::mem::take(&mut block.route) {
+            Route::Event(event) => event.complete(block),
+            Route::Port => {
+                if let Some(link) = self.link.get() {
+                    link.sink.deliver(link.token, block);
+                }
+            }
+        }
+        self.ended();
+    }
+
+    /// Closes: operations under way end with `closing_status`, the descriptor with the last call on it.
+    pub(super) fn close(&self) -> Result<(), Status> {
+        let (fd, service_token, engaged_by) = {
+            let mut state = self.state.lock();
+            let Some(fd) = state.fd.take() else { return Err(Status::INVALID_HANDLE) };
+            self.closed.store(true, Release);
+            (fd, state.watched_by_service.take(), state.engaged_by.take())
+        };
+        // So that the association ends here if nothing else is under way.
+        self.began();
+        if let Some(token) = service_token
+            && let Ok(service) = service()
+        {
+            service.detach(Some(fd.as_fd()), token);
+        }
+        if let Some(link) = self.link.get() {
+            link.sink.unwatch(fd.as_fd());
+        }
+        drop(fd);
+        if let Some((listener, id)) = engaged_by
+            && let Some(listener) = listener.upgrade()
+        {
+            // S119
+            let _ = listener.cancel(id);
+        }
+        let mut cut = Vec::new();
+        self.take_where(|_| true, &mut cut);
+        for block in cut {
+            let status = self.closing_status(&block);
+            self.complete_for_owner(block, status);
+        }
+        self.ended();
+        Ok(())
+    }
+
+    fn detach(&self) {
+        if let Some(link) = self.link.get() {
+            link.sink.detach(link.token);
+        }
+    }
+
+    /// Tries paused accepting again a little later.
+    pub(super) fn pause(&self, state: &mut State) {
+        /// Long enough to cost nothing, short enough that nobody in the backlog gives up.
+        const PAUSE: Duration = Duration::from_millis(50);
+        if !state.paused
+            && let Ok(service) = service()
+        {
+            state.paused = true;
+            let me: Weak<Handle> = self.me.clone();
+            service.tick_after(PAUSE, me);
+        }
+    }
+}
+
+impl Source for Handle {
+    fn ready(self: Arc<Self>, events: EventFlags, direct: bool) -> Option<Box<Block>> {
+        let ended = events.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR);
+        let (rx, tx) = {
+            let mut state = self.state.lock();
+            if ended || events.contains(EventFlags::IN) {
+                state.rx.event(ended);
+            }
+            if events.intersects(EventFlags::OUT | EventFlags::HUP | EventFlags::ERR) {
+                state.tx.event(false);
+            }
+            (!state.rx.is_empty() && state.rx.ready, !state.tx.is_empty() && state.tx.ready)
+        };
+        let mut first = None;
+        if rx {
+            self.run(Side::Rx, if direct { Some(&mut first) } else { None });
+        }
+        if tx {
+            let direct = if direct && first.is_none() { Some(&mut first) } else { None };
+            self.run(Side::Tx, direct);
+        }
+        first
+    }
+
+    fn abandon(&self) {
+        self.cancel_where(|tag| !tag.by_event);
+    }
+
+    fn pending(&self) -> usize {
+        self.in_flight() as usize
+    }
+}
+
+impl Tick for Handle {
+    fn tick(&self) -> Option<Duration> {
+        {
+            let mut state = self.state.lock();
+            state.paused = false;
+            state.rx.event(false);
+        }
+        if let Some(me) = self.me.upgrade() {
+            me.run(Side::Rx, None);
+        }
+        None
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        debug_assert_eq!(*self.in_flight.get_mut(), 0, "an operation in flight keeps its handle");
+        if !*self.closed.get_mut() {
+            let state = self.state.lock();
+            if let (Some(token), Ok(service)) = (state.watched_by_service, service()) {
+                service.detach(state.fd.as_ref().map(|fd| fd.as_fd()), token);
+            }
+            drop(state);
+            self.detach();
+        }
+    }
+}

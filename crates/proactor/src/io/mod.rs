@@ -1,0 +1,24 @@
+//! Overlapped operations on sockets, files and pipes: started, pending or done at once, completed exactly once.
+
+mod accept;
+mod cancel;
+mod direction;
+mod face;
+mod file;
+mod handle;
+mod overlapped;
+mod perform;
+mod pipe;
+mod rules;
+mod run;
+mod socket;
+mod started;
+mod thread;
+mod transfer;
+
+pub use file::{File, OpenOptions};
+pub use handle::Modes;
+pub use overlapped::Overlapped;
+pub use pipe::Pipe;
+pub use socket::{How, Socket};
+pub use started::{Refused, Started};

@@ -1,0 +1,107 @@
+//! An operation that its starter waits for, instead of a port: an OVERLAPPED with an event in it.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::handle::Handle;
+use super::started::Refused;
+use crate::op::block::Event;
+use crate::op::{OpId, Operation};
+use crate::port::blocking;
+use crate::status::Status;
+
+/// An operation under way that completes to whoever holds this. No packet is queued for it, also when its
+/// handle is associated with a port (S021).
+///
+/// It belongs to the thread that started it: when that ends, the operation is cancelled (S110). Dropping it
+/// cancels the operation; its buffers are kept until the kernel is done with them.
+///
+/// ```
+/// use proactor::{Socket, op};
+///
+/// let (a, b) = Socket::pair()?;
+/// let recv = a.begin(op::Recv::new(vec![0; 16]))?;
+/// assert!(!recv.is_complete());
+/// let _ = b.begin(op::Send::new("hello"))?.wait();
+/// assert_eq!(recv.wait().data(), b"hello");
+/// # Ok::<(), proactor::Status>(())
+/// ```
+pub struct Overlapped<O: Operation> {
+    event: Arc<Event>,
+    handle: Arc<Handle>,
+    id: OpId,
+    /// The operation has been given back; there is nothing left to cancel.
+    taken: bool,
+    what: PhantomData<fn() -> O>,
+}
+
+impl Handle {
+    pub(super) fn start_overlapped<O: Operation>(
+        self: &Arc<Self>,
+        op: O,
+    ) -> Result<Overlapped<O>, Refused<O>> {
+        let event = Arc::new(Event::default());
+        let id = self.start_event(op, &event)?;
+        Ok(Overlapped { event, handle: self.clone(), id, taken: false, what: PhantomData })
+    }
+}
+
+impl<O: Operation> Overlapped<O> {
+    /// Whether it is complete (`HasOverlappedIoCompleted`). Does not block.
+    pub fn is_complete(&self) -> bool {
+        self.event.is_set()
+    }
+
+    /// Waits until it is complete and gives the operation back (`GetOverlappedResult` with `bWait`). Blocks, not
+    /// alertable; a worker's seat is given to another meanwhile.
+    pub fn wait(mut self) -> O {
+        if !self.event.is_set() {
+            blocking(|| self.event.wait(None));
+        }
+        match self.take() {
+            Some(op) => op,
+            None => unreachable!("only the holder takes it, and it is gone with it"),
+        }
+    }
+
+    /// The same for a limited time; when that is over the operation is still under way and comes back as it is
+    /// (`GetOverlappedResultEx`, `WAIT_TIMEOUT`). With zero this is a look (`ERROR_IO_INCOMPLETE`).
+    pub fn wait_timeout(mut self, timeout: Duration) -> Result<O, Overlapped<O>> {
+        if !self.event.is_set() && !timeout.is_zero() {
+            let deadline = Instant::now().checked_add(timeout);
+            blocking(|| self.event.wait(deadline));
+        }
+        self.take().ok_or(self)
+    }
+
+    fn take(&mut self) -> Option<O> {
+        let block = self.event.take()?;
+        self.taken = true;
+        Some(O::from_block(block))
+    }
+
+    /// Asks for its end (`CancelIoEx`); does not wait for it (S103). `NOT_FOUND` when it is complete.
+    pub fn cancel(&self) -> Result<(), Status> {
+        self.handle.cancel(self.id)
+    }
+
+    /// Its name among those started on its handle.
+    pub fn id(&self) -> OpId {
+        self.id
+    }
+}
+
+impl<O: Operation> Drop for Overlapped<O> {
+    fn drop(&mut self) {
+        if !self.taken && !self.event.is_set() {
+            let _ = self.handle.cancel(self.id);
+        }
+    }
+}
+
+impl<O: Operation> std::fmt::Debug for Overlapped<O> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Overlapped({:?}, complete: {})", self.id, self.is_complete())
+    }
+}

@@ -1,0 +1,337 @@
+//! One attempt at an operation: the call that may move data now, and what its result means.
+//!
+//! The kernel's errors are mapped here, one by one where NT's answer is not the obvious one.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use rustix::io::Errno;
+use rustix::net::Shutdown;
+
+use super::handle::{Class, Facts, Handle};
+use crate::driver::socket;
+use crate::op::Address;
+use crate::op::block::{Block, Bufs, Flags, Kind, MAX_BUFS};
+use crate::status::Status;
+
+/// What an attempt came to.
+pub(super) enum Step {
+    /// The operation is over; `drained` when the call showed that nothing more can be moved now.
+    Done { done: Done, drained: bool },
+    /// It would have to wait for the kernel to say that it can go on.
+    Wait,
+    /// It would have to wait for descriptors or memory, which nobody announces.
+    Pause,
+}
+
+pub(super) enum Done {
+    Status(Status),
+    /// What is left of it happens on another handle: the first data of an accepted connection.
+    Elsewhere(Arc<Handle>),
+}
+
+impl Step {
+    fn done(status: Status) -> Step {
+        Step::Done { done: Done::Status(status), drained: false }
+    }
+
+    fn drained(status: Status) -> Step {
+        Step::Done { done: Done::Status(status), drained: true }
+    }
+}
+
+pub(super) fn perform(fd: &OwnedFd, class: Class, block: &mut Block, facts: Facts) -> Step {
+    let fd = fd.as_fd();
+    match block.kind {
+        Kind::Accept if class == Class::Stream && !facts.contains(Facts::LISTENING) => {
+            receive_stream(fd, class, block)
+        }
+        Kind::Accept => accept(fd, block),
+        Kind::Connect => connect(fd, class, block, facts),
+        Kind::Disconnect => disconnect(fd, block),
+        Kind::Recv | Kind::RecvFrom if class == Class::Datagram => receive_datagram(fd, block),
+        Kind::Recv => receive_stream(fd, class, block),
+        Kind::Send | Kind::SendTo if class == Class::Datagram => send_datagram(fd, block),
+        Kind::Send => send_stream(fd, class, block, facts),
+        _ => Step::done(Status::INVALID_PARAMETER),
+    }
+}
+
+/// Takes a buffer from the operation's pool, if it has one and no buffer yet.
+fn borrow_pooled(fd: BorrowedFd<'_>, block: &mut Block) -> Result<(), Step> {
+    let Some(pool) = block.pool.as_ref().filter(|_| matches!(block.bufs, Bufs::None)) else { return Ok(()) };
+    match pool.take() {
+        Some(buf) => {
+            block.bufs = Bufs::One(buf);
+            Ok(())
+        }
+        // Only who has data to receive is short of a buffer.
+        None if socket::is_readable(fd) => Err(Step::done(Status::NO_BUFS)),
+        None => Err(Step::Wait),
+    }
+}
+
+fn would_block(block: &mut Block) -> Step {
+    if block.pool.is_some() && block.bytes == 0 {
+        block.bufs = Bufs::None;
+    }
+    Step::Wait
+}
+
+fn receive_stream(fd: BorrowedFd<'_>, class: Class, block: &mut Block) -> Step {
+    if let Err(step) = borrow_pooled(fd, block) {
+        return step;
+    }
+    let asked = block.bufs.len();
+    if asked == 0 {
+        return receive_nothing(fd, class);
+    }
+    let peek = block.flags.contains(Flags::PEEK);
+    loop {
+        let want = asked - block.bytes;
+        match receive_some(fd, class, block, peek) {
+            Ok(0) if class == Class::Pipe && block.bytes == 0 => return Step::done(Status::PIPE_BROKEN),
+            Ok(0) => return Step::done(Status::SUCCESS),
+            Ok(count) => {
+                block.bytes += count;
+                let full = count == want;
+                if full || !block.flags.contains(Flags::WAIT_ALL) {
+                    return if full || peek {
+                        Step::done(Status::SUCCESS)
+                    } else {
+                        Step::drained(Status::SUCCESS)
+                    };
+                }
+                if peek {
+                    // What a full peek waits for stays in the socket: it starts over when more has come.
+                    block.bytes = 0;
+                    return Step::Wait;
+                }
+            }
+            Err(Errno::AGAIN) => return would_block(block),
+            Err(error) => return Step::done(receive_error(error)),
+        }
+    }
+}
+
+fn receive_some(fd: BorrowedFd<'_>, class: Class, block: &mut Block, peek: bool) -> Result<usize, Errno> {
+    let done = block.bytes;
+    if class == Class::Pipe {
+        let mut slices: [IoSliceMut<'_>; MAX_BUFS] = std::array::from_fn(|_| IoSliceMut::new(&mut []));
+        let count = block.bufs.slices_mut(done, &mut slices);
+        return socket::read(fd, &mut slices[..count]);
+    }
+    if let Bufs::One(buf) = &mut block.bufs {
+        let bytes = buf.as_mut().unwrap_or_default();
+        return socket::recv(fd, &mut bytes[done..], peek);
+    }
+    let mut slices: [IoSliceMut<'_>; MAX_BUFS] = std::array::from_fn(|_| IoSliceMut::new(&mut []));
+    let count = block.bufs.slices_mut(done, &mut slices);
+    Ok(socket::recv_message(fd, &mut slices[..count], peek)?.bytes)
+}
+
+/// A zero-byte receive: whether there is something, without taking any of it (S334).
+fn receive_nothing(fd: BorrowedFd<'_>, class: Class) -> Step {
+    if class == Class::Pipe {
+        return if socket::is_readable(fd) { Step::done(Status::SUCCESS) } else { Step::Wait };
+    }
+    match socket::recv(fd, &mut [0], true) {
+        Ok(_) => Step::done(Status::SUCCESS),
+        Err(Errno::AGAIN) => Step::Wait,
+        Err(error) => Step::done(receive_error(error)),
+    }
+}
+
+fn receive_error(error: Errno) -> Status {
+    match error {
+        // A keep-alive or a retransmission that gave up.
+        Errno::TIMEDOUT => Status::IO_TIMEOUT,
+        error => Status::from(error),
+    }
+}
+
+fn receive_datagram(fd: BorrowedFd<'_>, block: &mut Block) -> Step {
+    if let Err(step) = borrow_pooled(fd, block) {
+        return step;
+    }
+    let peek = block.flags.contains(Flags::PEEK);
+    let received = {
+        let mut slices: [IoSliceMut<'_>; MAX_BUFS] = std::array::from_fn(|_| IoSliceMut::new(&mut []));
+        let count = block.bufs.slices_mut(0, &mut slices);
+        socket::recv_message(fd, &mut slices[..count], peek)
+    };
+    match received {
+        Ok(received) => {
+            block.bytes = received.bytes;
+            if block.kind == Kind::RecvFrom {
+                let sender = received.sender.as_ref().and_then(Address::from_any);
+                block.address = sender.or(Some(Address::Unix(Default::default())));
+            }
+            // S345: a warning, so that a packet follows, with the count.
+            Step::done(if received.truncated { Status::BUFFER_OVERFLOW } else { Status::SUCCESS })
+        }
+        Err(Errno::AGAIN) => would_block(block),
+        // S348: an earlier datagram met no socket.
+        Err(Errno::CONNREFUSED) => Step::done(Status::PORT_UNREACHABLE),
+        Err(error) => Step::done(receive_error(error)),
+    }
+}
+
+fn send_stream(fd: BorrowedFd<'_>, class: Class, block: &mut Block, facts: Facts) -> Step {
+    let whole = block.bufs.len();
+    while block.bytes < whole {
+        let left = whole - block.bytes;
+        match send_some(fd, class, block) {
+            Ok(count) => {
+                block.bytes += count;
+                if count < left {
+                    // The kernel took what it has room for.
+                    return Step::Wait;
+                }
+            }
+            Err(Errno::AGAIN) => return Step::Wait,
+            Err(error) => return Step::done(send_error(error, class, facts)),
+        }
+    }
+    Step::done(Status::SUCCESS)
+}
+
+fn send_some(fd: BorrowedFd<'_>, class: Class, block: &Block) -> Result<usize, Errno> {
+    if class != Class::Pipe
+        && let Bufs::One(buf) = &block.bufs
+    {
+        return socket::send(fd, &buf[block.bytes..]);
+    }
+    let mut slices = [IoSlice::new(&[]); MAX_BUFS];
+    let count = block.bufs.slices(block.bytes, &mut slices);
+    if class == Class::Pipe {
+        socket::write(fd, &slices[..count])
+    } else {
+        socket::send_gather(fd, &slices[..count])
+    }
+}
+
+fn send_error(error: Errno, class: Class, facts: Facts) -> Status {
+    match error {
+        Errno::PIPE if class == Class::Pipe => Status::PIPE_BROKEN,
+        Errno::PIPE if facts.contains(Facts::SEND_SHUT) => Status::PIPE_DISCONNECTED,
+        // The kernel told of the reset before, to somebody else; all that is left of it is "broken pipe".
+        Errno::PIPE => Status::CONNECTION_RESET,
+        error => receive_error(error),
+    }
+}
+
+fn send_datagram(fd: BorrowedFd<'_>, block: &mut Block) -> Step {
+    let mut slices = [IoSlice::new(&[]); MAX_BUFS];
+    let count = block.bufs.slices(0, &mut slices);
+    let sent = match &block.address {
+        Some(address) if block.kind == Kind::SendTo => match address.to_any() {
+            Ok(to) => socket::send_to(fd, &slices[..count], &to),
+            Err(status) => return Step::done(status),
+        },
+        _ => socket::send_gather(fd, &slices[..count]),
+    };
+    match sent {
+        Ok(count) => {
+            block.bytes = count;
+            Step::done(Status::SUCCESS)
+        }
+        Err(Errno::AGAIN) => Step::Wait,
+        Err(Errno::CONNREFUSED) => Step::done(Status::PORT_UNREACHABLE),
+        Err(error) => Step::done(receive_error(error)),
+    }
+}
+
+fn accept(fd: BorrowedFd<'_>, block: &mut Block) -> Step {
+    loop {
+        return match socket::accept(fd) {
+            Ok((accepted, peer)) => {
+                block.address = peer.as_ref().and_then(Address::from_any);
+                match super::accept::place(accepted, block) {
+                    Ok(handle) if block.flags.contains(Flags::FIRST_RECEIVE) => {
+                        Step::Done { done: Done::Elsewhere(handle), drained: false }
+                    }
+                    Ok(_) => Step::done(Status::SUCCESS),
+                    Err(status) => Step::done(status),
+                }
+            }
+            Err(Errno::AGAIN) => Step::Wait,
+            // It came and went while it was in the backlog; or a firewall refused it. There may be others.
+            Err(Errno::CONNABORTED | Errno::PERM | Errno::PROTO) => continue,
+            Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
+                crate::trace::accept_paused();
+                Step::Pause
+            }
+            Err(error) => Step::done(Status::from(error)),
+        };
+    }
+}
+
+/// Stages of a connect.
+const ASKED: u8 = 1;
+const SENDING: u8 = 2;
+
+fn connect(fd: BorrowedFd<'_>, class: Class, block: &mut Block, facts: Facts) -> Step {
+    if block.stage == 0 {
+        let Some(address) = &block.address else { return Step::done(Status::INVALID_PARAMETER) };
+        let to = match address.to_any() {
+            Ok(to) => to,
+            Err(status) => return Step::done(status),
+        };
+        match rustix::net::connect(fd, &to) {
+            Ok(()) => block.stage = SENDING,
+            Err(Errno::INPROGRESS | Errno::INTR) => {
+                block.stage = ASKED;
+                return Step::Wait;
+            }
+            Err(error) => return Step::done(connect_error(error)),
+        }
+    }
+    if block.stage == ASKED {
+        if let Err(error) = socket::take_error(fd) {
+            return Step::done(connect_error(error));
+        }
+        if rustix::net::getpeername(fd).is_err() {
+            // Readiness from before the connect; its own is yet to come.
+            return Step::Wait;
+        }
+        block.stage = SENDING;
+    }
+    send_stream(fd, class, block, facts)
+}
+
+fn connect_error(error: Errno) -> Status {
+    match error {
+        Errno::TIMEDOUT => Status::IO_TIMEOUT,
+        // A Unix socket's backlog is full, or nobody listens at the path.
+        Errno::AGAIN | Errno::NOENT => Status::CONNECTION_REFUSED,
+        error => Status::from(error),
+    }
+}
+
+/// Stage of a disconnect for reuse: the send side is shut.
+const SHUT: u8 = 1;
+
+fn disconnect(fd: BorrowedFd<'_>, block: &mut Block) -> Step {
+    if block.stage == 0 {
+        match rustix::net::shutdown(fd, Shutdown::Write) {
+            Ok(()) | Err(Errno::NOTCONN) => block.stage = SHUT,
+            Err(error) => return Step::done(Status::from(error)),
+        }
+    }
+    if !block.flags.contains(Flags::REUSE) {
+        return Step::done(Status::SUCCESS);
+    }
+    // The peer's end must come before the socket may forget it; what it still sends is nobody's.
+    let mut waste = [0; 4096];
+    loop {
+        match socket::recv(fd, &mut waste, false) {
+            Ok(0) => return Step::done(Status::SUCCESS),
+            Ok(_) => {}
+            Err(Errno::AGAIN) => return Step::Wait,
+            // However it ended, it has ended.
+            Err(_) => return Step::done(Status::SUCCESS),
+        }
+    }
+}

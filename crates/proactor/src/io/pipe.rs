@@ -1,0 +1,70 @@
+//! Pipes: one-way streams of bytes between threads or processes.
+
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use rustix::fs::{FileType, OFlags};
+use rustix::pipe::PipeFlags;
+
+use super::face::handle_methods;
+use super::handle::{Class, Facts, Handle};
+use super::started::{Refused, Started};
+use crate::op;
+use crate::status::Status;
+
+/// One end of a pipe whose operations are overlapped.
+///
+/// ```
+/// use proactor::{Pipe, op};
+///
+/// let (reader, writer) = Pipe::pair()?;
+/// let recv = reader.begin(op::Recv::new(vec![0; 8]))?;
+/// let _ = writer.begin(op::Send::new("ping"))?.wait();
+/// assert_eq!(recv.wait().data(), b"ping");
+/// # Ok::<(), proactor::Status>(())
+/// ```
+pub struct Pipe(pub(super) Arc<Handle>);
+
+handle_methods!(Pipe, "let (handle, _other) = proactor::Pipe::pair()?;");
+
+impl Pipe {
+    /// A pipe: the end to read from, and the end to write to.
+    pub fn pair() -> Result<(Pipe, Pipe), Status> {
+        let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        Ok((Pipe::over(read), Pipe::over(write)))
+    }
+
+    /// Takes over an end of anyone's, a child's standard output for instance, and makes it non-blocking.
+    /// `OBJECT_TYPE_MISMATCH` when it is no pipe.
+    pub fn from_fd(fd: impl Into<OwnedFd>) -> Result<Pipe, Status> {
+        let fd = fd.into();
+        if FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode) != FileType::Fifo {
+            return Err(Status::OBJECT_TYPE_MISMATCH);
+        }
+        let flags = rustix::fs::fcntl_getfl(&fd)?;
+        rustix::fs::fcntl_setfl(&fd, flags | OFlags::NONBLOCK)?;
+        Ok(Pipe::over(fd))
+    }
+
+    fn over(fd: OwnedFd) -> Pipe {
+        Pipe(Handle::new(Class::Pipe, fd, Facts::empty()))
+    }
+
+    /// Receives (`ReadFile`). A zero-byte receive waits for data and takes none (S308). When the other end is
+    /// closed and all is read: `PIPE_BROKEN`.
+    pub fn recv(&self, recv: op::Recv) -> Result<Started<op::Recv>, Refused<op::Recv>> {
+        self.0.start(recv)
+    }
+
+    /// Sends (`WriteFile`): completes with the whole count.
+    pub fn send(&self, send: op::Send) -> Result<Started<op::Send>, Refused<op::Send>> {
+        self.0.start(send)
+    }
+}
+
+impl fmt::Debug for Pipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pipe({} pending)", self.pending())
+    }
+}

@@ -1,0 +1,144 @@
+//! When a socket may do what, and what it learns from how an operation ended.
+//!
+//! The kernel's socket keeps most of these rules; what is checked here is where NT answers otherwise than Linux,
+//! or where Linux forgets (a reset is told once).
+
+use super::direction::Side;
+use super::handle::{Class, Facts, Handle, State};
+use super::perform::Done;
+use crate::op::block::{Block, Flags, Kind};
+use crate::status::Status;
+
+impl Handle {
+    /// Whether the operation may be started at all. An engaged socket is marked so here.
+    pub(super) fn allowed(&self, state: &mut State, block: &Block) -> Result<(), Status> {
+        let facts = state.facts;
+        let stream = self.class == Class::Stream;
+        match block.kind {
+            Kind::Recv if stream => {
+                connected(facts)?;
+                if facts.contains(Facts::RECV_SHUT) { Err(Status::PIPE_DISCONNECTED) } else { Ok(()) }
+            }
+            Kind::Send if stream => {
+                connected(facts)?;
+                if facts.contains(Facts::SEND_SHUT) { Err(Status::PIPE_DISCONNECTED) } else { Ok(()) }
+            }
+            Kind::Recv | Kind::Send => Ok(()),
+            Kind::RecvFrom if self.class == Class::Datagram => {
+                // S350: nothing can come to a socket that has no address.
+                if facts.contains(Facts::BOUND) { Ok(()) } else { Err(Status::INVALID_PARAMETER) }
+            }
+            Kind::SendTo if self.class == Class::Datagram => {
+                // S347: the kernel binds it now.
+                state.facts |= Facts::BOUND;
+                Ok(())
+            }
+            Kind::Accept if facts.contains(Facts::LISTENING) => Ok(()),
+            Kind::Connect if stream => {
+                if facts.intersects(Facts::LISTENING | Facts::ENGAGED) || !facts.contains(Facts::BOUND) {
+                    return Err(Status::INVALID_PARAMETER);
+                }
+                if facts.contains(Facts::CONNECTED) {
+                    return Err(Status::CONNECTION_ACTIVE);
+                }
+                state.facts |= Facts::ENGAGED;
+                Ok(())
+            }
+            Kind::Disconnect if stream && facts.contains(Facts::LISTENING) => Err(Status::CONNECTION_INVALID),
+            Kind::Disconnect if stream => connected(facts),
+            _ => Err(Status::INVALID_PARAMETER),
+        }
+    }
+
+    /// What an end says about the socket; and what a socket that was reset makes of an end.
+    pub(super) fn learn(&self, state: &mut State, block: &mut Block, done: Done, closed: bool) -> Done {
+        let Done::Status(status) = done else { return done };
+        match (block.kind, status) {
+            (Kind::Recv | Kind::Send, Status::CONNECTION_RESET) if self.class == Class::Stream => {
+                state.facts |= Facts::RESET;
+            }
+            // The kernel tells of a reset once and then pretends a graceful end.
+            (Kind::Recv, Status::SUCCESS)
+                if block.bytes == 0 && block.bufs.len() > 0 && state.facts.contains(Facts::RESET) =>
+            {
+                return Done::Status(Status::CONNECTION_RESET);
+            }
+            (Kind::Connect, Status::SUCCESS) => {
+                state.facts |= Facts::CONNECTED;
+                // An unconnected socket seems to have ended.
+                state.rx.ended = false;
+                state.rx.ready = true;
+            }
+            (Kind::Disconnect, Status::SUCCESS) => {
+                state.facts |= Facts::SEND_SHUT;
+                if block.flags.contains(Flags::REUSE) && !closed {
+                    return Done::Status(self.renew(state));
+                }
+            }
+            _ => {}
+        }
+        done
+    }
+
+    /// How an operation ends when its handle is closed under it.
+    pub(super) fn closing_status(&self, block: &Block) -> Status {
+        match (self.class, block.kind) {
+            // S118
+            (Class::Stream, Kind::Recv | Kind::Send) => Status::CONNECTION_ABORTED,
+            // S120
+            (Class::Pipe, _) => Status::PIPE_BROKEN,
+            _ => Status::CANCELLED,
+        }
+    }
+
+    /// A connect, or an accept into a socket that was brought, is over: the socket is no longer engaged.
+    pub(super) fn disengage(&self, block: &mut Block, status: Status) {
+        match block.kind {
+            Kind::Connect => self.state.lock().facts -= Facts::ENGAGED,
+            Kind::Accept => self.disengage_accepted(block, status),
+            _ => {}
+        }
+    }
+
+    /// A socket that was disconnected for reuse gets a fresh descriptor; its handle, key and port stay (S377).
+    pub(super) fn renew(&self, state: &mut State) -> Status {
+        let fresh = state.fd.as_ref().ok_or(Status::INVALID_HANDLE).and_then(|old| super::socket::alike(old));
+        match fresh.and_then(|fd| self.install(state, fd, Facts::empty())) {
+            Ok(()) => Status::SUCCESS,
+            Err(status) => status,
+        }
+    }
+
+    /// Puts another descriptor behind the handle.
+    pub(super) fn install(
+        &self,
+        state: &mut State,
+        fd: std::os::fd::OwnedFd,
+        facts: Facts,
+    ) -> Result<(), Status> {
+        use std::os::fd::AsFd;
+        if let Some(link) = self.link.get() {
+            link.sink.watch(fd.as_fd(), link.token)?;
+        }
+        state.fd = Some(std::sync::Arc::new(fd));
+        state.facts = facts;
+        for side in [Side::Rx, Side::Tx] {
+            let direction = state.side(side);
+            direction.ended = false;
+            direction.ready = true;
+        }
+        Ok(())
+    }
+}
+
+fn connected(facts: Facts) -> Result<(), Status> {
+    if facts.contains(Facts::RESET) {
+        // S340
+        Err(Status::CONNECTION_RESET)
+    } else if facts.contains(Facts::CONNECTED) {
+        Ok(())
+    } else {
+        // S342, S373
+        Err(Status::CONNECTION_INVALID)
+    }
+}

@@ -1,0 +1,314 @@
+//! Starting operations, and going on with them when the kernel says so.
+//!
+//! A start tries the call at once if nobody is before it and the handle is not known to be drained; only if the
+//! call would have to wait is the operation pending. Later whoever takes the readiness event performs what is
+//! pending, in order, into the operations' own buffers.
+
+use std::sync::Arc;
+
+use super::direction::{Side, Tag};
+use super::handle::{Handle, Modes, State};
+use super::perform::{Done, Step, perform};
+use super::started::{Refused, Started};
+use super::thread;
+use crate::op::block::{Block, Bufs, Event, Flags, Kind, MAX_BUFS, Route};
+use crate::op::{OpId, Operation};
+use crate::status::Status;
+use crate::sync::thread::ThreadNo;
+
+/// What a start came to, before it is dressed in the operation's type.
+pub(super) enum Begun {
+    Pending(OpId),
+    Queued(OpId),
+    Done(Box<Block>),
+}
+
+type Refusal = (Status, Box<Block>);
+
+impl Handle {
+    /// Starts an operation whose packet goes to the handle's port.
+    pub(super) fn start<O: Operation>(self: &Arc<Self>, op: O) -> Result<Started<O>, Refused<O>> {
+        match self.begin(op.into_block(), Route::Port) {
+            Ok(Begun::Pending(id)) => Ok(Started::Pending(id)),
+            Ok(Begun::Queued(id)) => Ok(Started::Queued(id)),
+            Ok(Begun::Done(block)) => Ok(Started::Done(O::from_block(block))),
+            Err((status, block)) => Err(Refused { status, op: O::from_block(block) }),
+        }
+    }
+
+    /// Starts an operation that completes to an event of its own.
+    pub(super) fn start_event<O: Operation>(
+        self: &Arc<Self>,
+        op: O,
+        event: &Arc<Event>,
+    ) -> Result<OpId, Refused<O>> {
+        match self.begin(op.into_block(), Route::Event(event.clone())) {
+            Ok(Begun::Pending(id) | Begun::Queued(id)) => Ok(id),
+            Ok(Begun::Done(block)) => {
+                let id = block.id;
+                event.complete(block);
+                Ok(id)
+            }
+            Err((status, block)) => Err(Refused { status, op: O::from_block(block) }),
+        }
+    }
+
+    fn begin(self: &Arc<Self>, mut block: Box<Block>, route: Route) -> Result<Begun, Refusal> {
+        if let Err(status) = check_buffers(&block) {
+            return Err((status, block));
+        }
+        block.bytes = 0;
+        block.stage = 0;
+        block.status = Status::PENDING;
+        block.thread = ThreadNo::current();
+        let thread_bound = matches!(route, Route::Event(_)) || self.link.get().is_none();
+        block.route = route;
+        self.own(&mut block);
+        if thread_bound {
+            // What no port will receive ends with the thread that asked for it (S110).
+            thread::bind(self);
+        }
+        let begun = match block.kind {
+            Kind::Read | Kind::Write | Kind::Flush => self.begin_transfer(block),
+            _ => self.begin_stream(block),
+        };
+        begun.map_err(|(status, mut block)| {
+            block.status = status;
+            block.route = Route::Port;
+            (status, block)
+        })
+    }
+
+    /// The operation keeps its handle open. One that is started again where it came from does so already.
+    fn own(self: &Arc<Self>, block: &mut Block) {
+        let mine = Arc::as_ptr(self).cast::<()>();
+        if !block.owner.as_ref().is_some_and(|owner| Arc::as_ptr(owner).cast::<()>() == mine) {
+            block.owner = Some(self.clone());
+        }
+    }
+
+    /// Sockets and pipes.
+    fn begin_stream(self: &Arc<Self>, mut block: Box<Block>) -> Result<Begun, Refusal> {
+        let side = side_of(block.kind);
+        let (fd, edges, facts) = {
+            let mut state = self.state.lock();
+            let Some(fd) = state.fd.clone() else { return Err((Status::INVALID_HANDLE, block)) };
+            // An operation that may have to wait needs somebody who tells it when it can go on.
+            let possible = self.ensure_watched(&mut state).and_then(|()| self.allowed(&mut state, &block));
+            if let Err(status) = possible {
+                return Err((status, block));
+            }
+            block.id = state.name();
+            if block.flags.contains(Flags::BROUGHT)
+                && let Err(status) = self.engage(&block)
+            {
+                return Err((status, block));
+            }
+            self.began();
+            let facts = state.facts;
+            let direction = state.side(side);
+            if direction.busy || !direction.is_empty() || !direction.ready {
+                let id = block.id;
+                direction.push_back(block);
+                return Ok(Begun::Pending(id));
+            }
+            direction.busy = true;
+            direction.current = Some(Tag::of(&block));
+            (fd, direction.edges, facts)
+        };
+        let step = perform(&fd, self.class, &mut block, facts);
+        drop(fd);
+        self.first_step(side, block, step, edges)
+    }
+
+    /// What the try at the start came to.
+    fn first_step(
+        self: &Arc<Self>,
+        side: Side,
+        block: Box<Block>,
+        step: Step,
+        edges: u32,
+    ) -> Result<Begun, Refusal> {
+        let id = block.id;
+        let always_pending = block.flags.contains(Flags::ALWAYS_PENDING);
+        let (block, done, skip, more) = {
+            let mut state = self.state.lock();
+            let skip = state.modes.contains(Modes::SKIP_COMPLETION_PORT_ON_SUCCESS);
+            let closed = state.fd.is_none();
+            match self.settle(&mut state, side, block, step, edges, closed) {
+                None => {
+                    let again = state.side(side).ready;
+                    drop(state);
+                    if again {
+                        self.run(side, None);
+                    }
+                    return Ok(Begun::Pending(id));
+                }
+                Some((block, done)) => (block, done, skip, state.side(side).busy),
+            }
+        };
+        let begun = match done {
+            Done::Elsewhere(child) => {
+                self.adopt(child, block);
+                Ok(Begun::Pending(id))
+            }
+            Done::Status(status) if status.is_error() && !always_pending => {
+                self.ended();
+                Err((status, block))
+            }
+            Done::Status(status) if always_pending => {
+                self.complete(block, status);
+                Ok(Begun::Pending(id))
+            }
+            Done::Status(status) if skip && status.is_success() => {
+                let mut block = block;
+                block.status = status;
+                block.route = Route::Port;
+                self.ended();
+                Ok(Begun::Done(block))
+            }
+            Done::Status(status) => {
+                self.complete(block, status);
+                Ok(Begun::Queued(id))
+            }
+        };
+        if more {
+            self.run_on(side, None, true);
+        }
+        begun
+    }
+
+    /// Performs what is pending on one side as far as it goes. With `direct` the first packet for this handle's
+    /// port is left there instead of being queued.
+    pub(super) fn run(self: &Arc<Self>, side: Side, direct: Option<&mut Option<Box<Block>>>) {
+        self.run_on(side, direct, false);
+    }
+
+    /// `mine`: this thread has kept the side from the operation before, so that none overtakes it.
+    fn run_on(self: &Arc<Self>, side: Side, mut direct: Option<&mut Option<Box<Block>>>, mut mine: bool) {
+        loop {
+            let (fd, mut block, edges, facts) = {
+                let mut state = self.state.lock();
+                let facts = state.facts;
+                let fd = state.fd.clone();
+                let direction = state.side(side);
+                if direction.busy && !mine {
+                    return;
+                }
+                direction.busy = false;
+                let (Some(fd), true) = (fd, direction.ready) else { return };
+                let Some(block) = direction.pop() else { return };
+                direction.busy = true;
+                direction.current = Some(Tag::of(&block));
+                (fd, block, direction.edges, facts)
+            };
+            let step = perform(&fd, self.class, &mut block, facts);
+            drop(fd);
+            let settled = {
+                let mut state = self.state.lock();
+                let closed = state.fd.is_none();
+                let settled = self.settle(&mut state, side, block, step, edges, closed);
+                mine = state.side(side).busy;
+                settled
+            };
+            match settled {
+                // It waits again; if readiness came meanwhile the next round tries it again.
+                None => continue,
+                Some((block, Done::Elsewhere(child))) => self.adopt(child, block),
+                Some((block, Done::Status(status))) => self.hand_out(block, status, &mut direct),
+            }
+            if !mine {
+                return;
+            }
+        }
+    }
+
+    fn hand_out(&self, mut block: Box<Block>, status: Status, direct: &mut Option<&mut Option<Box<Block>>>) {
+        match direct {
+            Some(slot) if slot.is_none() && matches!(block.route, Route::Port) && self.is_owner(&block) => {
+                self.disengage(&mut block, status);
+                block.status = status;
+                **slot = Some(block);
+                self.ended();
+            }
+            _ => self.complete_for_owner(block, status),
+        }
+    }
+
+    /// Completes an operation on the handle it was started on, which for an accept that waits for first data is
+    /// the listening socket.
+    pub(super) fn complete_for_owner(&self, block: Box<Block>, status: Status) {
+        if self.is_owner(&block) {
+            return self.complete(block, status);
+        }
+        let owner = block.owner.clone().and_then(|owner| owner.downcast::<Handle>().ok());
+        let Some(owner) = owner else { unreachable!("an operation under way has its handle") };
+        owner.state.lock().children.retain(|child| !std::ptr::eq(&**child, self));
+        owner.complete(block, status);
+    }
+
+    pub(super) fn is_owner(&self, block: &Block) -> bool {
+        let me: *const Handle = self;
+        block.owner.as_ref().is_some_and(|owner| Arc::as_ptr(owner).cast::<Handle>() == me)
+    }
+
+    /// After a step, under the lock: what is known now, and whether the operation is done. `None`: it is at the
+    /// front of the queue again, and the side is free; the side is also free if nobody waits behind it.
+    fn settle(
+        &self,
+        state: &mut State,
+        side: Side,
+        mut block: Box<Block>,
+        step: Step,
+        edges: u32,
+        closed: bool,
+    ) -> Option<(Box<Block>, Done)> {
+        let direction = state.side(side);
+        direction.current = None;
+        direction.busy = !direction.is_empty();
+        let cancelled = std::mem::take(&mut direction.cancel_current);
+        match step {
+            Step::Wait | Step::Pause => {
+                if direction.edges == edges {
+                    direction.ready = false;
+                }
+                if closed || cancelled {
+                    let status = if closed { self.closing_status(&block) } else { Status::CANCELLED };
+                    return Some((block, Done::Status(status)));
+                }
+                direction.push_front(block);
+                direction.busy = false;
+                if matches!(step, Step::Pause) {
+                    self.pause(state);
+                }
+                None
+            }
+            Step::Done { done, drained } => {
+                if drained && direction.edges == edges && !direction.ended {
+                    direction.ready = false;
+                }
+                let done = self.learn(state, &mut block, done, closed);
+                Some((block, done))
+            }
+        }
+    }
+}
+
+pub(super) fn side_of(kind: Kind) -> Side {
+    match kind {
+        Kind::Accept | Kind::Recv | Kind::RecvFrom => Side::Rx,
+        _ => Side::Tx,
+    }
+}
+
+fn check_buffers(block: &Block) -> Result<(), Status> {
+    let bufs = block.bufs.as_slice();
+    let into = matches!(block.kind, Kind::Recv | Kind::RecvFrom | Kind::Read | Kind::Accept);
+    if matches!(&block.bufs, Bufs::Many(bufs) if bufs.is_empty()) || bufs.len() > MAX_BUFS {
+        return Err(Status::INVALID_PARAMETER);
+    }
+    if into && !bufs.iter().all(|buf| buf.is_writable()) {
+        return Err(Status::INVALID_USER_BUFFER);
+    }
+    Ok(())
+}

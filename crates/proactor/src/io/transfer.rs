@@ -1,0 +1,228 @@
+//! Reads, writes and flushes of files.
+//!
+//! What the page cache can do at once is done at once (`RWF_NOWAIT`); the rest goes to the file backend, which
+//! owns the operation until it is through. A file has no position of its own: each operation brings its offset,
+//! and nothing is promised about the order of several (S284, S307).
+
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use rustix::io::{Errno, ReadWriteFlags};
+
+use super::direction::Tag;
+use super::handle::{Class, Handle, Modes};
+use super::run::Begun;
+use crate::driver::file::{self, Action, Request};
+use crate::op::block::{Block, Flags, Kind, MAX_BUFS};
+use crate::status::Status;
+
+type Refusal = (Status, Box<Block>);
+
+/// The highest offset the kernel has.
+const MOST: u64 = i64::MAX as u64;
+
+impl Handle {
+    pub(super) fn begin_transfer(self: &Arc<Self>, mut block: Box<Block>) -> Result<Begun, Refusal> {
+        let Class::File { align } = self.class else { return Err((Status::INVALID_PARAMETER, block)) };
+        if block.kind == Kind::Write && block.offset == u64::MAX {
+            // S286
+            block.flags |= Flags::APPEND;
+        }
+        let whole = block.bufs.len() as u64;
+        let beyond = block.kind != Kind::Flush
+            && !block.flags.contains(Flags::APPEND)
+            && block.offset.checked_add(whole).is_none_or(|end| end > MOST);
+        if beyond || !align.is_none_or(|align| align.allows(&block)) {
+            return Err((Status::INVALID_PARAMETER, block));
+        }
+        let (fd, skip) = {
+            let mut state = self.state.lock();
+            let Some(fd) = state.fd.clone() else { return Err((Status::INVALID_HANDLE, block)) };
+            block.id = state.name();
+            (fd, state.modes.contains(Modes::SKIP_COMPLETION_PORT_ON_SUCCESS))
+        };
+        self.began();
+        let id = block.id;
+        let at_once = match (block.kind, align) {
+            // Unbuffered data are never in the cache, and the device is never done at once (S294).
+            (Kind::Flush, _) | (_, Some(_)) if whole > 0 || block.kind == Kind::Flush => None,
+            (Kind::Read, _) => read_cached(fd.as_fd(), &mut block),
+            _ => write_cached(fd.as_fd(), &mut block),
+        };
+        match at_once {
+            None => {
+                self.submit(block, fd);
+                Ok(Begun::Pending(id))
+            }
+            Some(Status::SUCCESS) if skip => {
+                block.status = Status::SUCCESS;
+                block.route = Default::default();
+                self.ended();
+                Ok(Begun::Done(block))
+            }
+            Some(Status::SUCCESS) => {
+                self.complete(block, Status::SUCCESS);
+                Ok(Begun::Queued(id))
+            }
+            // S289: an end of file comes by packet, whoever found it.
+            Some(Status::END_OF_FILE) => {
+                self.complete(block, Status::END_OF_FILE);
+                Ok(Begun::Pending(id))
+            }
+            Some(status) => {
+                self.ended();
+                Err((status, block))
+            }
+        }
+    }
+
+    fn submit(&self, mut block: Box<Block>, fd: Arc<std::os::fd::OwnedFd>) {
+        /// Names a transfer among all that are with the backend.
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let name = NEXT.fetch_add(1, Relaxed);
+        block.file = Some(fd);
+        let closed = {
+            let mut state = self.state.lock();
+            state.transfers.push((Tag::of(&block), name));
+            state.fd.is_none()
+        };
+        file::backend().submit(name, block);
+        if closed {
+            // Closed while it was on its way: whoever closed could not know its name yet.
+            file::backend().cancel(name);
+        }
+    }
+
+    fn transferred(&self, block: Box<Block>, end: Result<(), Errno>) {
+        self.state.lock().transfers.retain(|(tag, _)| tag.id != block.id);
+        let nothing_read = block.kind == Kind::Read && block.bytes == 0 && block.bufs.len() > 0;
+        let status = match end {
+            Ok(()) if nothing_read => Status::END_OF_FILE,
+            Ok(()) => Status::SUCCESS,
+            Err(Errno::CANCELED) => Status::CANCELLED,
+            // Some of a read came before its error: the count is good, and the next read meets the error.
+            Err(_) if block.kind == Kind::Read && block.bytes > 0 => Status::SUCCESS,
+            Err(error) => Status::from(error),
+        };
+        self.complete(block, status);
+    }
+}
+
+impl super::handle::Align {
+    /// S295
+    fn allows(&self, block: &Block) -> bool {
+        let append = block.flags.contains(Flags::APPEND);
+        let offset = append || block.offset.is_multiple_of(self.offset);
+        offset
+            && block.bufs.as_slice().iter().all(|buf| {
+                (buf.len() as u64).is_multiple_of(self.offset)
+                    && (buf.as_ptr() as usize).is_multiple_of(self.memory)
+            })
+    }
+}
+
+/// What of a read the cache can serve: `None` if the rest, or all, has to wait.
+fn read_cached(fd: BorrowedFd<'_>, block: &mut Block) -> Option<Status> {
+    let whole = block.bufs.len();
+    if whole == 0 {
+        // S290
+        return Some(Status::SUCCESS);
+    }
+    while block.bytes < whole {
+        let mut slices: [IoSliceMut<'_>; MAX_BUFS] = std::array::from_fn(|_| IoSliceMut::new(&mut []));
+        let at = block.offset + block.bytes as u64;
+        let count = block.bufs.slices_mut(block.bytes, &mut slices);
+        match rustix::io::preadv2(fd, &mut slices[..count], at, ReadWriteFlags::NOWAIT) {
+            // S291: a read that crosses the end is a success.
+            Ok(0) if block.bytes > 0 => break,
+            Ok(0) => return Some(Status::END_OF_FILE),
+            Ok(count) => block.bytes += count,
+            Err(Errno::INTR) => {}
+            // Not in the cache; or a file system that can't tell.
+            Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => return None,
+            Err(error) => return Some(Status::from(error)),
+        }
+    }
+    Some(Status::SUCCESS)
+}
+
+/// The same for a write.
+fn write_cached(fd: BorrowedFd<'_>, block: &mut Block) -> Option<Status> {
+    let whole = block.bufs.len();
+    let append = block.flags.contains(Flags::APPEND);
+    let flags =
+        ReadWriteFlags::NOWAIT | if append { ReadWriteFlags::APPEND } else { ReadWriteFlags::empty() };
+    while block.bytes < whole {
+        let mut slices = [IoSlice::new(&[]); MAX_BUFS];
+        let at = if append { 0 } else { block.offset + block.bytes as u64 };
+        let count = block.bufs.slices(block.bytes, &mut slices);
+        match rustix::io::pwritev2(fd, &slices[..count], at, flags) {
+            Ok(0) => return None,
+            Ok(count) => block.bytes += count,
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => return None,
+            Err(error) => return Some(Status::from(error)),
+        }
+    }
+    Some(Status::SUCCESS)
+}
+
+impl Request for Block {
+    fn fd(&self) -> BorrowedFd<'_> {
+        match &self.file {
+            Some(file) => file.as_fd(),
+            None => unreachable!("a block goes to the backend with its file"),
+        }
+    }
+
+    fn action(&self) -> Action {
+        match self.kind {
+            Kind::Read => Action::Read,
+            Kind::Flush => Action::Flush,
+            _ if self.flags.contains(Flags::APPEND) => Action::Append,
+            _ => Action::Write,
+        }
+    }
+
+    fn offset(&self) -> u64 {
+        self.offset.saturating_add(self.bytes as u64)
+    }
+
+    fn slices(&mut self, out: &mut [libc::iovec]) -> usize {
+        let into = self.kind == Kind::Read;
+        let (mut skip, mut count) = (self.bytes, 0);
+        for buf in self.bufs.as_mut_slice() {
+            let len = buf.len();
+            let begin = skip.min(len);
+            skip -= begin;
+            if begin == len || count == out.len() {
+                continue;
+            }
+            // The backend only reads from where a write begins.
+            let base = match buf.as_mut() {
+                Some(bytes) => bytes[begin..].as_mut_ptr(),
+                None if into => continue,
+                None => buf[begin..].as_ptr().cast_mut(),
+            };
+            out[count] = libc::iovec { iov_base: base.cast(), iov_len: len - begin };
+            count += 1;
+        }
+        count
+    }
+
+    fn advance(&mut self, n: usize) -> bool {
+        self.bytes += n;
+        self.bytes < self.bufs.len()
+    }
+
+    fn finish(mut self: Box<Self>, end: Result<(), Errno>) {
+        self.file = None;
+        let owner = self.owner.clone().and_then(|owner| owner.downcast::<Handle>().ok());
+        match owner {
+            Some(owner) => owner.transferred(self, end),
+            None => unreachable!("an operation under way has its handle"),
+        }
+    }
+}

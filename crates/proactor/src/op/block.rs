@@ -1,0 +1,219 @@
+//! The block that describes one request from its start to its packet: NT's IRP and OVERLAPPED in one.
+//!
+//! It is boxed once, keeps its address, and is used again by whatever operation follows on the same buffer.
+
+use std::any::Any;
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Instant;
+
+use bitflags::bitflags;
+
+use super::address::Address;
+use super::buf::Buf;
+use super::pool::BufPool;
+use crate::status::Status;
+use crate::sync::thread::ThreadNo;
+
+/// Buffers one operation may gather or scatter.
+pub(crate) const MAX_BUFS: usize = 64;
+
+/// Names an operation among those started on the same handle, to cancel it by. Never used twice on a handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OpId(pub(crate) u64);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Accept,
+    Connect,
+    Disconnect,
+    Recv,
+    Send,
+    RecvFrom,
+    SendTo,
+    Read,
+    Write,
+    Flush,
+}
+
+bitflags! {
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub(crate) struct Flags: u8 {
+        /// Leaves the data in the socket.
+        const PEEK = 1;
+        /// Completes only when the buffers are full.
+        const WAIT_ALL = 2;
+        /// The socket is to be used again after the disconnect.
+        const REUSE = 4;
+        /// A write that goes to the end of the file.
+        const APPEND = 8;
+        /// An accept that also waits for the first data.
+        const FIRST_RECEIVE = 16;
+        /// Reported as pending whatever the speed.
+        const ALWAYS_PENDING = 32;
+        /// An accept into a socket of the caller's.
+        const BROUGHT = 64;
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) enum Bufs {
+    #[default]
+    None,
+    One(Buf),
+    Many(Vec<Buf>),
+}
+
+impl Bufs {
+    pub(crate) fn as_slice(&self) -> &[Buf] {
+        match self {
+            Bufs::None => &[],
+            Bufs::One(buf) => std::slice::from_ref(buf),
+            Bufs::Many(bufs) => bufs,
+        }
+    }
+
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [Buf] {
+        match self {
+            Bufs::None => &mut [],
+            Bufs::One(buf) => std::slice::from_mut(buf),
+            Bufs::Many(bufs) => bufs,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.as_slice().iter().map(|buf| buf.len()).sum()
+    }
+
+    /// What is left after the first `skip` bytes, for a gathering call. Returns how many entries were filled.
+    pub(crate) fn slices<'a>(&'a self, skip: usize, out: &mut [IoSlice<'a>; MAX_BUFS]) -> usize {
+        let (mut skip, mut count) = (skip, 0);
+        for buf in self.as_slice() {
+            let begin = skip.min(buf.len());
+            skip -= begin;
+            if begin < buf.len() && count < MAX_BUFS {
+                out[count] = IoSlice::new(&buf[begin..]);
+                count += 1;
+            }
+        }
+        count
+    }
+
+    /// The same for a scattering call. Memory that can't be written to is passed over; a start with such a
+    /// buffer is refused before it comes to this.
+    pub(crate) fn slices_mut<'a>(&'a mut self, skip: usize, out: &mut [IoSliceMut<'a>; MAX_BUFS]) -> usize {
+        let (mut skip, mut count) = (skip, 0);
+        for buf in self.as_mut_slice() {
+            let Some(bytes) = buf.as_mut() else { continue };
+            let begin = skip.min(bytes.len());
+            skip -= begin;
+            if begin < bytes.len() && count < MAX_BUFS {
+                out[count] = IoSliceMut::new(&mut bytes[begin..]);
+                count += 1;
+            }
+        }
+        count
+    }
+}
+
+/// Where the news of a completion goes.
+#[derive(Default)]
+pub(crate) enum Route {
+    /// To the port the handle is associated with when the operation completes.
+    #[default]
+    Port,
+    /// To whoever waits on this event; no packet is queued.
+    Event(Arc<Event>),
+}
+
+pub struct Block {
+    pub(crate) kind: Kind,
+    pub(crate) flags: Flags,
+    /// How far a request of several steps has come; its meaning belongs to the kind.
+    pub(crate) stage: u8,
+    pub(crate) thread: ThreadNo,
+    pub(crate) status: Status,
+    pub(crate) id: OpId,
+    /// Moved so far; the count when complete.
+    pub(crate) bytes: usize,
+    pub(crate) offset: u64,
+    pub(crate) tag: usize,
+    pub(crate) bufs: Bufs,
+    pub(crate) route: Route,
+    pub(crate) pool: Option<BufPool>,
+    pub(crate) address: Option<Address>,
+    /// The handle it was started on; kept open by it.
+    pub(crate) owner: Option<Arc<dyn Any + Send + Sync>>,
+    /// The file, while a backend moves its data.
+    pub(crate) file: Option<Arc<OwnedFd>>,
+    /// The accepted socket of an accept.
+    pub(crate) other: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Block {
+    pub(crate) fn new(kind: Kind) -> Box<Block> {
+        Box::new(Block {
+            kind,
+            flags: Flags::empty(),
+            stage: 0,
+            thread: ThreadNo::NONE,
+            status: Status::SUCCESS,
+            id: OpId(0),
+            bytes: 0,
+            offset: 0,
+            tag: 0,
+            bufs: Bufs::None,
+            route: Route::Port,
+            pool: None,
+            address: None,
+            owner: None,
+            file: None,
+            other: None,
+        })
+    }
+
+    pub(crate) fn result(&self) -> Result<usize, Status> {
+        if self.status.is_success() { Ok(self.bytes) } else { Err(self.status) }
+    }
+}
+
+/// What `hEvent` is to an OVERLAPPED: where a completed operation waits for the one who asked for it.
+#[derive(Default)]
+pub(crate) struct Event {
+    done: Mutex<Option<Box<Block>>>,
+    set: Condvar,
+}
+
+impl Event {
+    pub(crate) fn complete(&self, block: Box<Block>) {
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        debug_assert!(done.is_none(), "an operation completes once");
+        *done = Some(block);
+        drop(done);
+        self.set.notify_all();
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    pub(crate) fn take(&self) -> Option<Box<Block>> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Blocks until it is set or the deadline has passed; true when set.
+    pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        while done.is_none() {
+            done = match deadline {
+                None => self.set.wait(done).unwrap_or_else(PoisonError::into_inner),
+                Some(at) => {
+                    let Some(left) = at.checked_duration_since(Instant::now()) else { return false };
+                    self.set.wait_timeout(done, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        true
+    }
+}

@@ -1,0 +1,476 @@
+//! The operations a user starts, one type each; all of them are a block and what of it makes sense for them.
+
+use std::fmt;
+
+use super::address::Address;
+use super::block::{Block, Bufs, Flags, Kind, OpId};
+use super::buf::Buf;
+use super::pool::BufPool;
+use crate::status::Status;
+
+pub(crate) mod sealed {
+    use super::Block;
+
+    pub trait Sealed: Sized + std::marker::Send + 'static {
+        #[doc(hidden)]
+        fn into_block(self) -> Box<Block>;
+        #[doc(hidden)]
+        fn from_block(block: Box<Block>) -> Self;
+        #[doc(hidden)]
+        fn block(&self) -> &Block;
+    }
+}
+
+/// An operation that can be started on a handle and comes back when it is complete.
+pub trait Operation: sealed::Sealed {
+    /// How it ended. `SUCCESS` before it is started, `PENDING` while it is under way.
+    fn status(&self) -> Status {
+        self.block().status
+    }
+
+    /// The bytes moved; when it failed half way, those that were moved before.
+    fn bytes(&self) -> usize {
+        self.block().bytes
+    }
+
+    /// The count, or why not.
+    fn result(&self) -> Result<usize, Status> {
+        self.block().result()
+    }
+
+    /// Its name among those started on its handle.
+    fn id(&self) -> OpId {
+        self.block().id
+    }
+}
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* $name:ident)*) => {$(
+        $(#[$doc])*
+        pub struct $name(Box<Block>);
+
+        impl sealed::Sealed for $name {
+            fn into_block(self) -> Box<Block> {
+                self.0
+            }
+            fn from_block(block: Box<Block>) -> Self {
+                debug_assert_eq!(block.kind, Kind::$name);
+                $name(block)
+            }
+            fn block(&self) -> &Block {
+                &self.0
+            }
+        }
+
+        impl Operation for $name {}
+
+        impl $name {
+            /// How it ended.
+            pub fn status(&self) -> Status {
+                self.0.status
+            }
+
+            /// The bytes moved; when it failed half way, those that were moved before.
+            pub fn bytes(&self) -> usize {
+                self.0.bytes
+            }
+
+            /// The count, or why not.
+            pub fn result(&self) -> Result<usize, Status> {
+                self.0.result()
+            }
+
+            /// A number of the caller's that travels with the operation: what programs on Windows keep
+            /// behind their OVERLAPPED.
+            pub fn with_tag(mut self, tag: usize) -> Self {
+                self.0.tag = tag;
+                self
+            }
+
+            /// The caller's number; 0 unless set.
+            pub fn tag(&self) -> usize {
+                self.0.tag
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name))
+                    .field("status", &self.0.status)
+                    .field("bytes", &self.0.bytes)
+                    .field("bufs", &self.0.bufs)
+                    .finish_non_exhaustive()
+            }
+        }
+    )*
+
+        /// What a packet carries: a completed operation, or what somebody posted.
+        #[derive(Debug)]
+        #[non_exhaustive]
+        pub enum Op<M = usize> {
+            $(
+                #[doc = concat!("A completed [`", stringify!($name), "`].")]
+                $name($name),
+            )*
+            /// What `Port::post` was given.
+            Posted(M),
+        }
+
+        impl<M> Op<M> {
+            pub(crate) fn from_block(block: Box<Block>) -> Op<M> {
+                match block.kind {
+                    $(Kind::$name => Op::$name($name(block)),)*
+                }
+            }
+
+            pub(crate) fn as_block(&self) -> Option<&Block> {
+                match self {
+                    $(Op::$name(op) => Some(&op.0),)*
+                    Op::Posted(_) => None,
+                }
+            }
+        }
+    };
+}
+
+operations! {
+    /// Takes a connection from a listening socket (`AcceptEx`).
+    Accept
+    /// Connects a bound socket, and may send first data with it (`ConnectEx`).
+    Connect
+    /// Ends a connection after what was sent, and may make the socket ready for another (`DisconnectEx`).
+    Disconnect
+    /// Receives from a stream, a pipe, or a datagram socket (`WSARecv`).
+    Recv
+    /// Sends to a stream, a pipe, or a datagram socket's peer (`WSASend`). It completes when all is sent.
+    Send
+    /// Receives a datagram and its sender (`WSARecvFrom`).
+    RecvFrom
+    /// Sends a datagram to an address (`WSASendTo`).
+    SendTo
+    /// Reads from a file at an offset (`ReadFile`, `ReadFileScatter`).
+    Read
+    /// Writes to a file at an offset, or to its end (`WriteFile`, `WriteFileGather`).
+    Write
+    /// Brings a file's data to the disk (`FlushFileBuffers`).
+    Flush
+}
+
+fn with_bufs(kind: Kind, bufs: Bufs) -> Box<Block> {
+    let mut block = Block::new(kind);
+    block.bufs = bufs;
+    block
+}
+
+/// The buffers of an operation that has one, or several.
+macro_rules! buffers {
+    ($($name:ident)*) => {$(
+        impl $name {
+            /// The buffers, in order.
+            pub fn bufs(&self) -> &[Buf] {
+                self.0.bufs.as_slice()
+            }
+
+            /// Takes the first buffer out; an empty one if there is none.
+            pub fn into_buf(mut self) -> Buf {
+                match std::mem::take(&mut self.0.bufs) {
+                    Bufs::None => Buf::default(),
+                    Bufs::One(buf) => buf,
+                    Bufs::Many(bufs) => bufs.into_iter().next().unwrap_or_default(),
+                }
+            }
+
+            /// Takes all the buffers out.
+            pub fn into_bufs(mut self) -> Vec<Buf> {
+                match std::mem::take(&mut self.0.bufs) {
+                    Bufs::None => Vec::new(),
+                    Bufs::One(buf) => vec![buf],
+                    Bufs::Many(bufs) => bufs,
+                }
+            }
+        }
+    )*};
+}
+buffers!(Accept Connect Recv Send RecvFrom SendTo Read Write);
+
+/// The bytes that came, of an operation that brings some.
+macro_rules! data {
+    ($($name:ident)*) => {$(
+        impl $name {
+            /// The bytes that came into the first buffer.
+            pub fn data(&self) -> &[u8] {
+                self.0.bufs.as_slice().first().map_or(&[], |buf| &buf[..self.0.bytes.min(buf.len())])
+            }
+        }
+    )*};
+}
+data!(Accept Recv RecvFrom Read);
+
+/// Turns what was received into something to send: the same block and buffer, the window cut to the count.
+fn filled(mut block: Box<Block>, kind: Kind) -> Box<Block> {
+    let mut left = block.bytes;
+    for buf in block.bufs.as_mut_slice() {
+        buf.truncate(left);
+        left -= buf.len().min(left);
+    }
+    block.kind = kind;
+    block.flags = Flags::empty();
+    block
+}
+
+/// And back: the window opened to all the buffer holds; a pooled buffer goes home until data comes.
+fn emptied(mut block: Box<Block>, kind: Kind) -> Box<Block> {
+    match block.pool {
+        Some(_) => block.bufs = Bufs::None,
+        None => block.bufs.as_mut_slice().iter_mut().for_each(Buf::reset),
+    }
+    block.kind = kind;
+    block.flags = Flags::empty();
+    block
+}
+
+impl Recv {
+    /// Into one buffer. Its window's length is the most that is received; with an empty one see
+    /// [`zero_byte`](Recv::zero_byte).
+    pub fn new(buf: impl Into<Buf>) -> Recv {
+        Recv(with_bufs(Kind::Recv, Bufs::One(buf.into())))
+    }
+
+    /// Waits until there is something to receive, and receives nothing: a connection that waits this way holds
+    /// no memory (S334). On a datagram socket it takes and drops the datagram (S336).
+    pub fn zero_byte() -> Recv {
+        Recv(Block::new(Kind::Recv))
+    }
+
+    /// Into several buffers; each is filled before the next (S319). At most 64.
+    pub fn scatter(bufs: Vec<Buf>) -> Recv {
+        Recv(with_bufs(Kind::Recv, Bufs::Many(bufs)))
+    }
+
+    /// Into a buffer that is taken from `pool` when there is data. `NO_BUFS` if it is empty then; the data
+    /// stay where they are.
+    pub fn pooled(pool: &BufPool) -> Recv {
+        let mut block = Block::new(Kind::Recv);
+        block.pool = Some(pool.clone());
+        Recv(block)
+    }
+
+    /// Leaves the data in the socket (`MSG_PEEK`).
+    pub fn peek(mut self) -> Recv {
+        self.0.flags |= Flags::PEEK;
+        self
+    }
+
+    /// Completes only when the buffers are full, or with what came before the peer ended (`MSG_WAITALL`).
+    pub fn wait_all(mut self) -> Recv {
+        self.0.flags |= Flags::WAIT_ALL;
+        self
+    }
+
+    /// To send back what came, from the same buffer.
+    pub fn into_send(self) -> Send {
+        Send(filled(self.0, Kind::Send))
+    }
+}
+
+impl Send {
+    /// From one buffer.
+    pub fn new(buf: impl Into<Buf>) -> Send {
+        Send(with_bufs(Kind::Send, Bufs::One(buf.into())))
+    }
+
+    /// From several, in order. At most 64.
+    pub fn gather(bufs: Vec<Buf>) -> Send {
+        Send(with_bufs(Kind::Send, Bufs::Many(bufs)))
+    }
+
+    /// To receive again into the same buffer.
+    pub fn into_recv(self) -> Recv {
+        Recv(emptied(self.0, Kind::Recv))
+    }
+}
+
+impl RecvFrom {
+    /// Into one buffer. A datagram that is longer loses its rest and reports `BUFFER_OVERFLOW` (S345).
+    pub fn new(buf: impl Into<Buf>) -> RecvFrom {
+        RecvFrom(with_bufs(Kind::RecvFrom, Bufs::One(buf.into())))
+    }
+
+    /// Into several buffers; each is filled before the next. At most 64.
+    pub fn scatter(bufs: Vec<Buf>) -> RecvFrom {
+        RecvFrom(with_bufs(Kind::RecvFrom, Bufs::Many(bufs)))
+    }
+
+    /// Into a buffer that is taken from `pool` when a datagram is there.
+    pub fn pooled(pool: &BufPool) -> RecvFrom {
+        let mut block = Block::new(Kind::RecvFrom);
+        block.pool = Some(pool.clone());
+        RecvFrom(block)
+    }
+
+    /// Who sent it.
+    pub fn sender(&self) -> Option<&Address> {
+        self.0.address.as_ref()
+    }
+
+    /// To send back what came, from the same buffer to its sender.
+    pub fn into_reply(self) -> SendTo {
+        SendTo(filled(self.0, Kind::SendTo))
+    }
+}
+
+impl SendTo {
+    /// One datagram to `address`.
+    pub fn new(buf: impl Into<Buf>, address: impl Into<Address>) -> SendTo {
+        let mut block = with_bufs(Kind::SendTo, Bufs::One(buf.into()));
+        block.address = Some(address.into());
+        SendTo(block)
+    }
+
+    /// One datagram from several buffers. At most 64.
+    pub fn gather(bufs: Vec<Buf>, address: impl Into<Address>) -> SendTo {
+        let mut block = with_bufs(Kind::SendTo, Bufs::Many(bufs));
+        block.address = Some(address.into());
+        SendTo(block)
+    }
+
+    /// To receive again into the same buffer.
+    pub fn into_recv_from(self) -> RecvFrom {
+        RecvFrom(emptied(self.0, Kind::RecvFrom))
+    }
+}
+
+impl Accept {
+    /// Completes when a connection is there (S356).
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Accept {
+        Accept(Block::new(Kind::Accept))
+    }
+
+    /// Completes when a connection is there and its first data are in `buf`, or it has ended without any: a
+    /// silent client keeps the operation waiting (S357, S358).
+    pub fn receive_first(buf: impl Into<Buf>) -> Accept {
+        let mut block = with_bufs(Kind::Accept, Bufs::One(buf.into()));
+        block.flags |= Flags::FIRST_RECEIVE;
+        Accept(block)
+    }
+
+    /// The address of the peer.
+    pub fn peer(&self) -> Option<&Address> {
+        self.0.address.as_ref()
+    }
+
+    pub(crate) fn block_mut(&mut self) -> &mut Block {
+        &mut self.0
+    }
+}
+
+impl Connect {
+    /// To `address`.
+    pub fn new(address: impl Into<Address>) -> Connect {
+        let mut block = Block::new(Kind::Connect);
+        block.address = Some(address.into());
+        block.flags |= Flags::ALWAYS_PENDING;
+        Connect(block)
+    }
+
+    /// Sends `buf` once connected; the operation completes with its count (S369).
+    pub fn with_data(mut self, buf: impl Into<Buf>) -> Connect {
+        self.0.bufs = Bufs::One(buf.into());
+        self
+    }
+}
+
+impl Disconnect {
+    /// After what was sent before: the peer sees the end, receiving goes on (S374).
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Disconnect {
+        let mut block = Block::new(Kind::Disconnect);
+        block.flags |= Flags::ALWAYS_PENDING;
+        Disconnect(block)
+    }
+
+    /// Also waits for the peer's end, and leaves a socket that can be connected, or accepted into, again
+    /// (S375): `TF_REUSE_SOCKET`.
+    pub fn reuse(mut self) -> Disconnect {
+        self.0.flags |= Flags::REUSE;
+        self
+    }
+}
+
+impl Read {
+    /// At `offset`, into one buffer, as long as its window.
+    pub fn new(offset: u64, buf: impl Into<Buf>) -> Read {
+        Read::at(offset, Bufs::One(buf.into()))
+    }
+
+    /// At `offset`, into several buffers; each is filled before the next. At most 64.
+    pub fn scatter(offset: u64, bufs: Vec<Buf>) -> Read {
+        Read::at(offset, Bufs::Many(bufs))
+    }
+
+    fn at(offset: u64, bufs: Bufs) -> Read {
+        let mut block = with_bufs(Kind::Read, bufs);
+        block.offset = offset;
+        Read(block)
+    }
+
+    /// Where it began; completion does not change it (S079).
+    pub fn offset(&self) -> u64 {
+        self.0.offset
+    }
+
+    /// To write what was read, from the same buffer, at `offset`.
+    pub fn into_write(self, offset: u64) -> Write {
+        let mut block = filled(self.0, Kind::Write);
+        block.offset = offset;
+        Write(block)
+    }
+}
+
+impl Write {
+    /// At `offset`, from one buffer.
+    pub fn new(offset: u64, buf: impl Into<Buf>) -> Write {
+        Write::at(offset, Bufs::One(buf.into()))
+    }
+
+    /// At `offset`, from several, in order. At most 64.
+    pub fn gather(offset: u64, bufs: Vec<Buf>) -> Write {
+        Write::at(offset, Bufs::Many(bufs))
+    }
+
+    /// At the end of the file, wherever that is when it is written (S286).
+    pub fn append(buf: impl Into<Buf>) -> Write {
+        let mut write = Write::at(u64::MAX, Bufs::One(buf.into()));
+        write.0.flags |= Flags::APPEND;
+        write
+    }
+
+    fn at(offset: u64, bufs: Bufs) -> Write {
+        let mut block = with_bufs(Kind::Write, bufs);
+        block.offset = offset;
+        Write(block)
+    }
+
+    /// Where it began; completion does not change it (S079).
+    pub fn offset(&self) -> u64 {
+        self.0.offset
+    }
+
+    /// To read again into the same buffer, at `offset`.
+    pub fn into_read(self, offset: u64) -> Read {
+        let mut block = emptied(self.0, Kind::Read);
+        block.offset = offset;
+        Read(block)
+    }
+}
+
+impl Flush {
+    /// Of everything written before it completes.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Flush {
+        let mut block = Block::new(Kind::Flush);
+        block.flags |= Flags::ALWAYS_PENDING;
+        Flush(block)
+    }
+}

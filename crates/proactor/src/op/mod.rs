@@ -1,0 +1,19 @@
+//! Operations as values: what is asked, the memory it moves, and, once done, how it ended.
+//!
+//! An operation is one block with one address from its start to its packet. It owns its buffers all that
+//! time, so nothing the caller does can free or change memory that the kernel still works with.
+
+mod address;
+pub(crate) mod block;
+mod buf;
+mod kinds;
+mod pool;
+
+pub use address::Address;
+pub use block::OpId;
+pub use buf::Buf;
+pub(crate) use kinds::sealed;
+pub use kinds::{
+    Accept, Connect, Disconnect, Flush, Op, Operation, Read, Recv, RecvFrom, Send, SendTo, Write,
+};
+pub use pool::BufPool;

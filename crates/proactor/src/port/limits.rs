@@ -1,0 +1,49 @@
+//! What a port may hold at most, in one place.
+
+use super::seats::Counts;
+use super::table::MOST_HANDLES;
+use crate::status::Status;
+
+/// The limits of a port. Beyond each lies an error by name, never a panic and never the loss of anything that
+/// was accepted before.
+///
+/// ```
+/// use proactor::{Limits, Port};
+/// let limits = Limits { workers: 64, ..Limits::default() };
+/// let port: Port = Port::with_limits(4, limits)?;
+/// # Ok::<(), proactor::Status>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Threads associated with the port at one time. The next one's `get` fails with `TOO_MANY_THREADS`.
+    pub workers: usize,
+    /// Packets waiting before a post fails with `TOO_MANY_POSTS`. Packets of operations are always accepted,
+    /// for there are no more of them than operations. Values below 8192 count as 8192.
+    pub posts: usize,
+    /// Handles associated at one time; the next association fails with `NO_BUFS`.
+    pub handles: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { workers: 1024, posts: 1 << 20, handles: 1 << 20 }
+    }
+}
+
+impl Limits {
+    pub(crate) fn check(&self, concurrency: usize) -> Result<(), Status> {
+        let most = usize::from(Counts::MOST);
+        if self.workers == 0 || self.handles == 0 || self.handles > MOST_HANDLES as usize {
+            return Err(Status::INVALID_PARAMETER);
+        }
+        if self.workers > most || concurrency > most {
+            return Err(Status::TOO_MANY_THREADS);
+        }
+        Ok(())
+    }
+}
+
+/// Processors this process may use: its affinity and its control group's quota, whichever is less.
+pub fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

@@ -1,0 +1,115 @@
+//! Which port a thread belongs to: the one it took from last, until it takes from another or ends (S053).
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use super::worker::Worker;
+
+/// What a thread's membership asks of its port.
+pub(crate) trait Home: Send + Sync {
+    /// The worker has ended, or has gone to another port.
+    fn left(&self, worker: &Arc<Worker>);
+    /// The worker is about to block and has given up its seat.
+    fn seat_given_up(&self);
+    /// The worker runs on.
+    fn resumed(&self, worker: &Worker);
+}
+
+/// A thread's side of its association; only that thread has it.
+pub(crate) struct Member {
+    pub(crate) port: u64,
+    pub(crate) worker: Arc<Worker>,
+    home: Weak<dyn Home>,
+    /// Packets taken, to do some things only now and then.
+    pub(crate) taken: Cell<u32>,
+    /// When the handler that runs now was given its packet, if this one is timed.
+    pub(crate) started: Cell<Option<Instant>>,
+    /// How much spinning before a park has been worth of late.
+    pub(crate) spin: Cell<u8>,
+}
+
+thread_local!(static MEMBER: RefCell<Option<Rc<Member>>> = const { RefCell::new(None) });
+
+impl Member {
+    pub(crate) fn new(port: u64, worker: Arc<Worker>, home: Weak<dyn Home>) -> Member {
+        Member { port, worker, home, taken: Cell::new(0), started: Cell::new(None), spin: Cell::new(0) }
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        if let Some(home) = self.home.upgrade() {
+            home.left(&self.worker);
+        }
+    }
+}
+
+/// This thread's membership, if it is with that port.
+pub(crate) fn of(port: u64) -> Option<Rc<Member>> {
+    MEMBER
+        .try_with(|member| member.borrow().as_ref().filter(|member| member.port == port).cloned())
+        .unwrap_or(None)
+}
+
+/// Makes this thread a member; its seat elsewhere, if any, is given back (S060).
+pub(crate) fn join(member: Member) -> Rc<Member> {
+    let member = Rc::new(member);
+    // A thread so late in its end that it has no thread-local data left is a member for this one call.
+    let before = MEMBER.try_with(|slot| slot.borrow_mut().replace(member.clone())).unwrap_or(None);
+    drop(before);
+    member
+}
+
+/// Ends this thread's membership with that port.
+pub(crate) fn leave(port: u64) {
+    let before = MEMBER
+        .try_with(|slot| {
+            let mut slot = slot.borrow_mut();
+            if slot.as_ref().is_some_and(|member| member.port == port) { slot.take() } else { None }
+        })
+        .unwrap_or(None);
+    drop(before);
+}
+
+/// Runs `f`, which may block, without a seat: if this thread is a worker of a port, another worker is let in
+/// for as long as `f` takes. Elsewhere it just runs `f`.
+///
+/// When `f` returns the thread runs on at once, even if the port is then over its limit; nobody new is let in
+/// until it is below again (S056). It costs two atomic operations when no work waits.
+///
+/// ```
+/// let contents = proactor::blocking(|| std::fs::read("/proc/self/comm"));
+/// # assert!(contents.is_ok());
+/// ```
+pub fn blocking<R>(f: impl FnOnce() -> R) -> R {
+    let _declared = Declared::new();
+    f()
+}
+
+/// The time between `declare` and the thread running on, also when that is by a panic.
+struct Declared(Option<(Rc<Member>, Arc<dyn Home>)>);
+
+impl Declared {
+    fn new() -> Declared {
+        let member = MEMBER.try_with(|slot| slot.borrow().clone()).unwrap_or(None);
+        Declared(member.and_then(|member| {
+            let home = member.home.upgrade()?;
+            if member.worker.declare()? {
+                home.seat_given_up();
+            }
+            Some((member, home))
+        }))
+    }
+}
+
+impl Drop for Declared {
+    fn drop(&mut self) {
+        if let Some((member, home)) = self.0.take() {
+            // Time asleep says nothing about how long a handler keeps its processor.
+            member.started.set(None);
+            home.resumed(&member.worker);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The one thread of the library's own: it ticks monitors, tries again what had to pause, and serves handles
+//! that have no port. Started when first needed; asleep without a timer when there is nothing to do.
+
+use std::os::fd::BorrowedFd;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, Instant};
+
+use super::table::{MOST_HANDLES, Source, Table};
+use crate::driver::epoll::{Harvest, Poller};
+use crate::status::Status;
+use crate::sync::lock::Lock;
+
+/// Something that is to be looked at from time to time.
+pub(crate) trait Tick: Send + Sync {
+    /// Looks; returns in how long to look again, or `None` when there is no more need.
+    fn tick(&self) -> Option<Duration>;
+}
+
+pub(crate) struct Service {
+    poller: Poller,
+    table: Table<()>,
+    /// What was asked for since the thread last looked.
+    asked: Lock<Vec<(Instant, Weak<dyn Tick>)>>,
+}
+
+/// The service, with its thread running.
+pub(crate) fn service() -> Result<&'static Service, Status> {
+    static SERVICE: OnceLock<Result<&'static Service, Status>> = OnceLock::new();
+    *SERVICE.get_or_init(|| {
+        let service = Service { poller: Poller::new()?, table: Table::new(), asked: Lock::default() };
+        let service: &'static Service = Box::leak(Box::new(service));
+        std::thread::Builder::new()
+            .name("proactor-service".into())
+            .stack_size(256 * 1024)
+            .spawn(|| service.run())
+            .map_err(Status::from)?;
+        Ok(service)
+    })
+}
+
+impl Service {
+    /// Ticks `what` after `delay` for the first time.
+    pub(crate) fn tick_after(&self, delay: Duration, what: Weak<dyn Tick>) {
+        self.asked.lock().push((Instant::now() + delay, what));
+        self.poller.call();
+    }
+
+    /// Watches a descriptor whose handle has no port.
+    pub(crate) fn attach(&self, fd: BorrowedFd<'_>, source: Weak<dyn Source>) -> Result<u64, Status> {
+        let token = self.table.insert((), source, MOST_HANDLES).ok_or(Status::NO_BUFS)?;
+        self.poller.add(fd, token).inspect_err(|_| self.table.remove(token))?;
+        Ok(token)
+    }
+
+    pub(crate) fn detach(&self, fd: Option<BorrowedFd<'_>>, token: u64) {
+        if let Some(fd) = fd {
+            self.poller.remove(fd);
+        }
+        self.table.remove(token);
+    }
+
+    fn run(&self) {
+        let mut ticks: Vec<(Instant, Weak<dyn Tick>)> = Vec::new();
+        let mut harvest = Harvest::new();
+        loop {
+            ticks.append(&mut self.asked.lock());
+            let now = Instant::now();
+            ticks.retain_mut(|(due, what)| {
+                if *due > now {
+                    return what.strong_count() > 0;
+                }
+                match what.upgrade().and_then(|what| what.tick()) {
+                    Some(again) => {
+                        *due = now + again;
+                        true
+                    }
+                    None => false,
+                }
+            });
+            let next = ticks.iter().map(|(due, _)| *due).min();
+            let timeout = next.map(|due| due.saturating_duration_since(Instant::now()));
+            self.poller.wait(&mut harvest, timeout);
+            for (token, events) in harvest.iter() {
+                if let Some(((), source)) = self.table.lookup(token) {
+                    source.ready(events, false);
+                }
+            }
+        }
+    }
+}
+
+/// Ticks `what` from the service thread, if there can be one; without it nothing is watched, and `doctor`
+/// says so.
+pub(crate) fn tick_soon(what: Weak<dyn Tick>) {
+    if let Ok(service) = service() {
+        service.tick_after(Duration::ZERO, what);
+    }
+}
+
+/// So that a source can be kept in a table as what it is.
+pub(crate) fn weak_source<S: Source + 'static>(source: &Arc<S>) -> Weak<dyn Source> {
+    let source: Weak<S> = Arc::downgrade(source);
+    source
+}

@@ -1,0 +1,42 @@
+//! A port as its handles see it: without the types of its key and message.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use super::core::Core;
+use crate::op::block::Block;
+use crate::status::Status;
+
+/// Where the packets of a handle go.
+pub(crate) trait Sink: Send + Sync {
+    /// Queues the packet of a completed operation.
+    fn deliver(&self, token: u64, block: Box<Block>);
+    /// Watches a further descriptor under the same token: a socket that is used again has a new one.
+    fn watch(&self, fd: BorrowedFd<'_>, token: u64) -> Result<(), Status>;
+    /// Stops watching a descriptor. One that is closed everywhere needs no such word; a duplicate that lives
+    /// on elsewhere would go on bringing events.
+    fn unwatch(&self, fd: BorrowedFd<'_>);
+    /// Ends the association.
+    fn detach(&self, token: u64);
+}
+
+impl<K, M> Sink for Core<K, M>
+where
+    K: Clone + Send + 'static,
+    M: Send + 'static,
+{
+    fn deliver(&self, token: u64, block: Box<Block>) {
+        Core::deliver(self, token, block);
+    }
+
+    fn watch(&self, fd: BorrowedFd<'_>, token: u64) -> Result<(), Status> {
+        Ok(self.poller.add(fd.as_fd(), token)?)
+    }
+
+    fn unwatch(&self, fd: BorrowedFd<'_>) {
+        self.poller.remove(fd);
+    }
+
+    fn detach(&self, token: u64) {
+        self.table.remove(token);
+    }
+}

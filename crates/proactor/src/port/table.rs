@@ -1,0 +1,188 @@
+//! The handles associated with a port: for each a key, and where its readiness goes.
+//!
+//! A slot is found by number without a search, and its memory stays where it is, so a lookup takes only the
+//! slot's own lock. The generation in a token tells an event of a handle that has gone from one of the handle
+//! that has its slot now.
+
+use std::sync::atomic::{AtomicU32, Ordering::*};
+use std::sync::{Arc, OnceLock, Weak};
+
+use crate::driver::epoll::EventFlags;
+use crate::op::block::Block;
+use crate::sync::lock::Lock;
+
+/// What a port knows of a handle.
+pub(crate) trait Source: Send + Sync {
+    /// The kernel says that something can be done. It is done, and everything that completes is delivered;
+    /// with `direct` the first packet meant for the port that asks is returned instead of being queued.
+    fn ready(self: Arc<Self>, events: EventFlags, direct: bool) -> Option<Box<Block>>;
+
+    /// The port is closed: whatever would complete to it is cancelled, for nobody will ever see it.
+    fn abandon(&self);
+
+    /// Operations under way.
+    fn pending(&self) -> usize;
+}
+
+/// Slots in the first chunk; each further chunk doubles what there is.
+const FIRST: u32 = 64;
+const CHUNKS: usize = 20;
+
+/// As many handles as a port can have.
+pub(crate) const MOST_HANDLES: u32 = FIRST * ((1 << CHUNKS) - 1);
+
+struct Slot<K> {
+    generation: u32,
+    entry: Option<(K, Weak<dyn Source>)>,
+}
+
+type Chunk<K> = OnceLock<Box<[Lock<Slot<K>>]>>;
+
+pub(crate) struct Table<K> {
+    chunks: [Chunk<K>; CHUNKS],
+    free: Lock<Free>,
+    used: AtomicU32,
+}
+
+#[derive(Default)]
+struct Free {
+    slots: Vec<u32>,
+    next: u32,
+}
+
+impl<K: Clone> Table<K> {
+    pub(crate) fn new() -> Table<K> {
+        Table { chunks: [const { OnceLock::new() }; CHUNKS], free: Lock::default(), used: AtomicU32::new(0) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.used.load(Relaxed) as usize
+    }
+
+    /// `None`: there are as many as there can be.
+    pub(crate) fn insert(&self, key: K, source: Weak<dyn Source>, limit: u32) -> Option<u64> {
+        let index = {
+            let mut free = self.free.lock();
+            if self.used.load(Relaxed) >= limit.min(MOST_HANDLES) {
+                return None;
+            }
+            self.used.fetch_add(1, Relaxed);
+            free.slots.pop().unwrap_or_else(|| {
+                free.next += 1;
+                free.next - 1
+            })
+        };
+        let mut slot = self.slot(index)?.lock();
+        assert!(slot.entry.is_none(), "a free slot is empty");
+        slot.entry = Some((key, source));
+        Some(u64::from(slot.generation) << 32 | u64::from(index))
+    }
+
+    pub(crate) fn remove(&self, token: u64) {
+        let Some(slot) = self.slot(token as u32) else { return };
+        let entry = {
+            let mut slot = slot.lock();
+            if slot.generation != (token >> 32) as u32 || slot.entry.is_none() {
+                return;
+            }
+            slot.generation = slot.generation.wrapping_add(1);
+            slot.entry.take()
+        };
+        let mut free = self.free.lock();
+        free.slots.push(token as u32);
+        self.used.fetch_sub(1, Relaxed);
+        drop(free);
+        // The key is the user's: its drop may run anything.
+        drop(entry);
+    }
+
+    pub(crate) fn key(&self, token: u64) -> Option<K> {
+        self.with(token, |(key, _)| Some(key.clone()))
+    }
+
+    pub(crate) fn lookup(&self, token: u64) -> Option<(K, Arc<dyn Source>)> {
+        self.with(token, |(key, source)| Some((key.clone(), source.upgrade()?)))
+    }
+
+    /// Every handle there is at some moment during the call.
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(Arc<dyn Source>)) {
+        for chunk in self.chunks.iter().map_while(OnceLock::get) {
+            for slot in chunk {
+                let source = slot.lock().entry.as_ref().and_then(|(_, source)| source.upgrade());
+                if let Some(source) = source {
+                    visit(source);
+                }
+            }
+        }
+    }
+
+    fn with<R>(&self, token: u64, read: impl FnOnce(&(K, Weak<dyn Source>)) -> Option<R>) -> Option<R> {
+        let slot = self.slot(token as u32)?.lock();
+        if slot.generation != (token >> 32) as u32 {
+            return None;
+        }
+        read(slot.entry.as_ref()?)
+    }
+
+    fn slot(&self, index: u32) -> Option<&Lock<Slot<K>>> {
+        // Chunk n begins at FIRST * (2^n - 1).
+        let chunk = (index / FIRST + 1).ilog2();
+        let begin = FIRST * ((1 << chunk) - 1);
+        let slots = self.chunks.get(chunk as usize)?.get_or_init(|| {
+            (0..FIRST << chunk).map(|_| Lock::new(Slot { generation: 0, entry: None })).collect()
+        });
+        slots.get((index - begin) as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nothing;
+    impl Source for Nothing {
+        fn ready(self: Arc<Self>, _: EventFlags, _: bool) -> Option<Box<Block>> {
+            None
+        }
+        fn abandon(&self) {}
+        fn pending(&self) -> usize {
+            0
+        }
+    }
+
+    #[test]
+    fn a_token_outlives_its_slot_without_finding_the_next_tenant() {
+        let table = Table::new();
+        let source: Arc<dyn Source> = Arc::new(Nothing);
+        let first = table.insert("first", Arc::downgrade(&source), 10).unwrap();
+        assert_eq!(table.key(first), Some("first"));
+        table.remove(first);
+        table.remove(first);
+        let second = table.insert("second", Arc::downgrade(&source), 10).unwrap();
+        assert_eq!(second as u32, first as u32, "the slot is used again");
+        assert_eq!((table.key(first), table.key(second)), (None, Some("second")));
+        assert_eq!(table.len(), 1);
+    }
+
+    #[test]
+    fn many_slots_each_keep_their_own() {
+        let table = Table::new();
+        let source: Arc<dyn Source> = Arc::new(Nothing);
+        let tokens: Vec<_> =
+            (0..5000).map(|n| table.insert(n, Arc::downgrade(&source), MOST_HANDLES).unwrap()).collect();
+        for (n, token) in tokens.iter().enumerate() {
+            assert_eq!(table.key(*token), Some(n));
+        }
+        assert!(table.insert(0, Arc::downgrade(&source), 5000).is_none());
+        let mut seen = 0;
+        table.for_each(|_| seen += 1);
+        assert_eq!(seen, 5000);
+    }
+
+    #[test]
+    fn a_token_of_nowhere_finds_nothing() {
+        let table = Table::<u8>::new();
+        assert!(table.lookup(0).is_none());
+        assert!(table.lookup(u64::MAX >> 1).is_none());
+    }
+}
