@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use proactor::{Op, Packet, Port, Socket, Workers};
+use proactor::{Op, OpId, Operation, Packet, Port, Refused, Socket, Started, Status, Workers};
 
 /// How long anything may take before a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -75,6 +75,43 @@ macro_rules! expect {
             packet => panic!("expected {}, not {packet:?}", stringify!($kind)),
         }
     };
+}
+
+/// What a start gives back.
+pub type Start<O> = Result<Started<O>, Refused<O>>;
+
+/// The name of an operation that has to wait.
+#[track_caller]
+pub fn pending<O: Operation>(start: Start<O>) -> OpId {
+    match start {
+        Ok(Started::Pending(id)) => id,
+        Ok(started) => panic!("done at once: {:?}", started.id()),
+        Err(refused) => panic!("{refused:?}"),
+    }
+}
+
+/// The name of an operation that is done at once and whose packet is queued.
+#[track_caller]
+pub fn queued<O: Operation>(start: Start<O>) -> OpId {
+    match start {
+        Ok(Started::Queued(id)) => id,
+        Ok(started) => panic!("not queued, done: {}", started.at_once()),
+        Err(refused) => panic!("{refused:?}"),
+    }
+}
+
+/// Why an operation was refused, and the operation.
+#[track_caller]
+pub fn refused<O: Operation>(start: Start<O>) -> (Status, O) {
+    match start {
+        Err(Refused { status, op }) => (status, op),
+        Ok(started) => panic!("accepted, done: {}", started.at_once()),
+    }
+}
+
+/// Closes a connection so that the peer's end is reset.
+pub fn reset(peer: TcpStream) {
+    socket2::SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
 }
 
 /// A listening socket of ours at a free port of the loopback, and its address.
