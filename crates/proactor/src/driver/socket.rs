@@ -87,7 +87,17 @@ pub(crate) fn accept(fd: BorrowedFd<'_>) -> Result<(OwnedFd, Option<SocketAddrAn
 
 /// Whether a receive would find data or an end now.
 pub(crate) fn is_readable(fd: BorrowedFd<'_>) -> bool {
-    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN | PollFlags::RDHUP)];
+    shows(fd, PollFlags::IN | PollFlags::RDHUP)
+}
+
+/// Whether the peer has sent its last, received by us or not.
+pub(crate) fn has_ended(fd: BorrowedFd<'_>) -> bool {
+    shows(fd, PollFlags::RDHUP)
+}
+
+/// Whether any of `flags`, an error or a hang-up is there now.
+fn shows(fd: BorrowedFd<'_>, flags: PollFlags) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(fd, flags)];
     let now = timespec(Duration::ZERO);
     matches!(rustix::event::poll(&mut fds, Some(&now)), Ok(count) if count > 0)
 }

@@ -88,6 +88,7 @@ fn receive_stream(fd: BorrowedFd<'_>, class: Class, block: &mut Block) -> Step {
         return receive_nothing(fd, class);
     }
     let peek = block.flags.contains(Flags::PEEK);
+    let mut ended = false;
     loop {
         let want = asked - block.bytes;
         match receive_some(fd, class, block, peek) {
@@ -104,9 +105,16 @@ fn receive_stream(fd: BorrowedFd<'_>, class: Class, block: &mut Block) -> Step {
                     };
                 }
                 if peek {
-                    // What a full peek waits for stays in the socket: it starts over when more has come.
+                    // What a full peek waits for stays in the socket: it starts over when more has come. An end
+                    // never shows in a peek's count; once it is known, one more look sees all there will be.
+                    if ended {
+                        return Step::done(Status::SUCCESS);
+                    }
+                    ended = socket::has_ended(fd);
                     block.bytes = 0;
-                    return Step::Wait;
+                    if !ended {
+                        return Step::Wait;
+                    }
                 }
             }
             Err(Errno::AGAIN) => return would_block(block),
