@@ -1,1 +1,54 @@
-fn main() {}
+//! The program `proactor`: its commands and their arguments. What a command does stands in a module of its name;
+//! each returns the exit code, or one sentence for people that says what to do.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod cgroup;
+mod descriptors;
+mod doctor;
+mod say;
+mod serve;
+
+/// Servers on completion ports, on Linux.
+///
+/// A completion port is a queue of finished work and the pool of threads that takes it. A receive or a send is
+/// started, owns its buffer, and comes back as a packet once it is done; any thread of the pool takes it and goes
+/// on. Of those threads only as many run at once as the port's concurrency says, by default one a processor; the
+/// one that parked last runs next, since its cache is warm. When a running one blocks (on a lock, a database, a
+/// page fault) another takes its place: the processors stay busy, and no handler has to be rewritten to be "async".
+#[derive(Parser)]
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  proactor doctor                         what this machine gives a server, and what it lacks
+  proactor serve echo                     an echo server on 127.0.0.1:7000; Ctrl-C ends it
+  proactor serve echo --listen [::]:0     on a free port, for everyone; the first line says which
+
+`proactor COMMAND --help` says more of each."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    #[command(subcommand)]
+    Serve(serve::Serve),
+    Doctor(doctor::Args),
+}
+
+fn main() -> ExitCode {
+    let ended = match Cli::parse().command {
+        Command::Serve(serve) => serve::run(&serve),
+        Command::Doctor(args) => doctor::run(&args),
+    };
+    ended.unwrap_or_else(|sentence| {
+        say::aside(&format_args!("error: {sentence}"));
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,97 @@
+//! `proactor serve`: a server until it is interrupted, with a line of figures each second and a summary at the end.
+//!
+//! The main thread waits for a signal or the next second; it takes no packets, so it costs nothing meanwhile.
+
+mod echo;
+mod figures;
+
+use std::process::ExitCode;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use clap::Subcommand;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use self::echo::Echo;
+use self::figures::{Counts, Line, Summary};
+use crate::say;
+
+/// Run a server until Ctrl-C or SIGTERM.
+#[derive(Subcommand)]
+pub enum Serve {
+    Echo(echo::Args),
+}
+
+/// What ends a server.
+pub enum End {
+    /// SIGINT or SIGTERM.
+    Signal,
+    /// Nobody can be accepted any more, for the reason in the sentence.
+    Failed(String),
+}
+
+pub fn run(serve: &Serve) -> Result<ExitCode, String> {
+    let Serve::Echo(args) = serve;
+    let (tell, told) = channel();
+    // Before the workers are started, so that no moment is without it.
+    watch_signals(tell.clone())?;
+    let echo = Echo::start(args, tell)?;
+    say::line(&format_args!("echo server listening on {}; Ctrl-C ends it", echo.address()));
+    let began = Instant::now();
+    let end = if args.quiet { told.recv().unwrap_or(End::Signal) } else { figures(&echo, began, &told) };
+    let served = began.elapsed();
+    let counts = echo.stop();
+    say::line(&Summary { served, counts, accept_pauses: proactor::snapshot().accept_pauses });
+    match end {
+        End::Signal => Ok(ExitCode::SUCCESS),
+        End::Failed(sentence) => Err(sentence),
+    }
+}
+
+/// A line each second until the end.
+fn figures(echo: &Echo, began: Instant, told: &Receiver<End>) -> End {
+    const INTERVAL: Duration = Duration::from_secs(1);
+    let mut due = began + INTERVAL;
+    let (mut before, mut last) = (Counts::default(), began);
+    loop {
+        match told.recv_timeout(due.saturating_duration_since(Instant::now())) {
+            Ok(end) => return end,
+            Err(RecvTimeoutError::Disconnected) => return End::Signal,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        let (now, at) = (echo.counts(), Instant::now());
+        let line = Line {
+            served: at - began,
+            now,
+            before,
+            time: at - last,
+            port: &echo.port(),
+            accept_pauses: proactor::snapshot().accept_pauses,
+        };
+        say::line(&line);
+        (before, last) = (now, at);
+        // A machine that slept is not owed the lines it missed.
+        due = (due + INTERVAL).max(at);
+    }
+}
+
+/// One thread waits for the signals: no code of ours runs inside a handler. The second signal ends the process
+/// at once, should the first have come to nothing.
+fn watch_signals(tell: Sender<End>) -> Result<(), String> {
+    let cannot = |error: std::io::Error| format!("signals cannot be watched: {error}");
+    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(cannot)?;
+    let watch = move || {
+        let mut ending = false;
+        for signal in signals.forever() {
+            if ending {
+                // What a shell reports of a process that a signal ended.
+                std::process::exit(128 + signal);
+            }
+            ending = true;
+            let _ = tell.send(End::Signal);
+        }
+    };
+    std::thread::Builder::new().name("signals".into()).spawn(watch).map_err(cannot)?;
+    Ok(())
+}
