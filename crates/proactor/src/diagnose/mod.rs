@@ -12,6 +12,8 @@ pub struct Snapshot {
     pub file_backend: &'static str,
     /// File operations that are with it.
     pub file_operations: usize,
+    /// Times that an operation panicked inside it; each cost that operation and nobody else's.
+    pub file_panics: u64,
     /// Times that accepting had to pause because there were no descriptors or no memory.
     pub accept_pauses: u64,
 }
@@ -30,6 +32,7 @@ pub fn snapshot() -> Snapshot {
         ports: crate::port::ports(),
         file_backend: backend.name(),
         file_operations: backend.in_flight(),
+        file_panics: backend.panics(),
         accept_pauses: crate::trace::accept_pauses(),
     }
 }

@@ -12,6 +12,16 @@ use super::threads::Threads;
 const VARIABLE: &str = "PROACTOR_BACKEND";
 
 /// What moves file data that the page cache cannot serve at once.
+///
+/// Settled once for the process: by [`set_choice`], or else by the environment variable `PROACTOR_BACKEND`, which
+/// holds one of the [names](Choice::name).
+///
+/// ```
+/// use proactor::files::Choice;
+///
+/// assert_eq!("threads".parse(), Ok(Choice::Threads));
+/// assert_eq!(Choice::default(), Choice::Auto);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Choice {
     /// io_uring where it may be had, threads elsewhere.
@@ -25,9 +35,22 @@ pub enum Choice {
 
 impl Choice {
     /// Every value, in the order in which they are listed to people.
+    ///
+    /// ```
+    /// use proactor::files::Choice;
+    ///
+    /// let names: Vec<_> = Choice::ALL.iter().map(Choice::to_string).collect();
+    /// assert_eq!(names.join(", "), "auto, io_uring, threads");
+    /// ```
     pub const ALL: [Choice; 3] = [Choice::Auto, Choice::IoUring, Choice::Threads];
 
     /// The name by which it is asked for.
+    ///
+    /// ```
+    /// use proactor::files::Choice;
+    ///
+    /// assert_eq!(Choice::IoUring.name(), "io_uring");
+    /// ```
     pub const fn name(self) -> &'static str {
         match self {
             Choice::Auto => "auto",
@@ -52,7 +75,14 @@ impl FromStr for Choice {
     }
 }
 
-/// A name that is no [`Choice`].
+/// A name that is no [`Choice`]. Its text lists the right ones.
+///
+/// ```
+/// use proactor::files::Choice;
+///
+/// let error = "uring".parse::<Choice>().unwrap_err();
+/// assert_eq!(error.to_string(), "\"uring\" is no file backend: use auto, io_uring or threads");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseChoiceError {
     given: String,
@@ -86,6 +116,15 @@ pub(crate) fn backend() -> &'static dyn Backend {
 }
 
 /// Says which backend is to serve files, over what the environment says. Call it before the first file is used.
+/// Does not block, and starts nothing yet.
+///
+/// ```
+/// use proactor::files::{Choice, set_choice};
+///
+/// set_choice(Choice::Threads).expect("no file has been used yet");
+/// assert_eq!(proactor::snapshot().file_backend, "threads");
+/// assert!(set_choice(Choice::IoUring).is_err());
+/// ```
 ///
 /// # Errors
 ///
@@ -103,7 +142,14 @@ pub fn set_choice(choice: Choice) -> Result<(), ()> {
 }
 
 /// Why files are not, or will not be, served as was asked: a `PROACTOR_BACKEND` that names no backend, or io_uring
-/// asked for by name where it may not be had (known once files have been used).
+/// asked for by name where it may not be had (known once files have been used). One sentence, for people.
+///
+/// ```
+/// use proactor::files::{Choice, choice_error, set_choice};
+///
+/// set_choice(Choice::Auto).expect("no file has been used yet");
+/// assert_eq!(choice_error(), None);
+/// ```
 pub fn choice_error() -> Option<String> {
     let chosen = CHOSEN.lock().unwrap_or_else(PoisonError::into_inner);
     match SERVING.get() {

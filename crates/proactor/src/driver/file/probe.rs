@@ -14,6 +14,13 @@ pub(super) const ENTRIES: u32 = 256;
 const SYSCTL: &str = "/proc/sys/kernel/io_uring_disabled";
 
 /// What the ring of this kernel has.
+///
+/// ```
+/// if let Ok(facts) = proactor::files::probe_io_uring() {
+///     assert!(facts.entries > 0);
+///     assert!(facts.to_string().starts_with("io_uring with "));
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RingFacts {
@@ -30,7 +37,14 @@ impl fmt::Display for RingFacts {
     }
 }
 
-/// Why io_uring may not be had.
+/// Why io_uring may not be had. Its text is a sentence for people, with what to change.
+///
+/// ```
+/// use proactor::files::WhyNot;
+///
+/// let why = WhyNot::Forbidden { disabled: Some(2) };
+/// assert!(why.to_string().contains("kernel.io_uring_disabled"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhyNot {
@@ -119,7 +133,14 @@ impl fmt::Display for WhyNot {
 impl std::error::Error for WhyNot {}
 
 /// Whether io_uring may be had, found out by setting up a ring as large as the one that would serve, and taking it
-/// down again.
+/// down again. Takes some hundred microseconds.
+///
+/// ```
+/// match proactor::files::probe_io_uring() {
+///     Ok(facts) => println!("files are served by {facts}"),
+///     Err(why) => println!("files are served by threads: {why}"),
+/// }
+/// ```
 ///
 /// # Errors
 ///

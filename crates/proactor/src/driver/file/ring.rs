@@ -9,7 +9,9 @@
 #![allow(unsafe_code)]
 
 use std::collections::HashSet;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::OwnedFd;
+#[cfg(test)]
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{Builder, JoinHandle};
@@ -17,6 +19,7 @@ use std::thread::{Builder, JoinHandle};
 use crossbeam_queue::SegQueue;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
+#[cfg(test)]
 use rustix::thread::Pid;
 
 use super::owner::Owner;
@@ -26,11 +29,11 @@ use super::{Backend, Request, WhyNot, guarded, shield_from_signals};
 pub(super) struct Ring {
     pub(super) shared: Arc<Shared>,
     owner: Option<JoinHandle<()>>,
-    #[cfg_attr(not(test), allow(dead_code, reason = "only tests look at the owner from outside"))]
-    pub(super) place: Place,
 }
 
 /// Where the owner is to be seen from outside.
+#[cfg(test)]
+#[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) tid: Pid,
     pub(super) fd: RawFd,
@@ -56,6 +59,9 @@ pub(super) struct Shared {
     /// same order of writing and reading as `asleep`.
     pub(super) broken: AtomicBool,
     pub(super) panics: AtomicU64,
+    /// Set before the ring is anyone's.
+    #[cfg(test)]
+    place: std::sync::OnceLock<Place>,
 }
 
 impl Ring {
@@ -70,6 +76,8 @@ impl Ring {
             closing: AtomicBool::new(false),
             broken: AtomicBool::new(false),
             panics: AtomicU64::new(0),
+            #[cfg(test)]
+            place: std::sync::OnceLock::new(),
         });
         let (say, started) = mpsc::channel();
         let theirs = Arc::clone(&shared);
@@ -78,10 +86,11 @@ impl Ring {
             // The kernel binds a ring to the thread that creates it.
             match super::probe::set_up() {
                 Ok(ring) => {
-                    let place = Place { tid: rustix::thread::gettid(), fd: ring.as_raw_fd() };
+                    #[cfg(test)]
+                    theirs.place.get_or_init(|| Place { tid: rustix::thread::gettid(), fd: ring.as_raw_fd() });
                     let owner = Owner::new(ring, theirs);
                     // The other end waits for exactly this.
-                    let _ = say.send(Ok(place));
+                    let _ = say.send(Ok(()));
                     owner.run();
                 }
                 Err(why) => drop(say.send(Err(why))),
@@ -92,11 +101,16 @@ impl Ring {
             .spawn(run)
             .map_err(|error| WhyNot::NoThread { errno: error.raw_os_error().unwrap_or(libc::EAGAIN) })?;
         match started.recv() {
-            Ok(Ok(place)) => Ok(Ring { shared, owner: Some(owner), place }),
+            Ok(Ok(())) => Ok(Ring { shared, owner: Some(owner) }),
             Ok(Err(why)) => Err(why),
             // It ended without a word, so it panicked: there was no memory for its tables.
             Err(_) => Err(WhyNot::NoThread { errno: libc::ENOMEM }),
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn place(&self) -> Place {
+        *self.shared.place.get().expect("the owner has started")
     }
 
     fn tell(&self, message: Message) {

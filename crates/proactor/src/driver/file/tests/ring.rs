@@ -53,7 +53,7 @@ fn sleeps(tid: Pid) -> bool {
 fn an_idle_ring_never_wakes() {
     each(|ring, desk| {
         settle(ring, desk);
-        assert!(sleeps(ring.place.tid));
+        assert!(sleeps(ring.place().tid));
     });
 }
 
@@ -64,7 +64,7 @@ fn a_ring_that_waits_for_data_never_wakes() {
         rustix::io::ioctl_fionbio(&*reader, true).unwrap();
         let id = desk.submit(ring, desk.request(&reader, Action::Read, 0, &[&[0; 4]]));
         settle(ring, desk);
-        assert!(sleeps(ring.place.tid), "a non-blocking descriptor is not asked again and again");
+        assert!(sleeps(ring.place().tid), "a non-blocking descriptor is not asked again and again");
         writer.write_all(b"data").unwrap();
         let ended = desk.wait(id);
         assert_eq!((ended.end, &ended.bytes()[..]), (Ok(()), &b"data"[..]));
@@ -220,7 +220,7 @@ fn a_ring_closed_by_foreign_code_refuses_what_follows() {
         settle(ring, desk);
         let null = std::fs::File::open("/dev/null").unwrap();
         // SAFETY: both are open; that the number then stands for another file is what is tested.
-        assert_ne!(unsafe { libc::dup3(null.as_raw_fd(), ring.place.fd, libc::O_CLOEXEC) }, -1);
+        assert_ne!(unsafe { libc::dup3(null.as_raw_fd(), ring.place().fd, libc::O_CLOEXEC) }, -1);
         let file = file_with(0, b"x");
         // The owner sleeps in the ring that was, and finds out when the first of these has woken it.
         let end = |_| desk.run(ring, desk.request(&file, Action::Append, 0, &[b"y"])).end;
