@@ -50,6 +50,18 @@ impl Handle {
         }
     }
 
+    /// Whether it can't be told yet how the operation ended: a receive that seems to have met a graceful end
+    /// while a send is being performed, which may be the one that the kernel tells of a reset. The receive is
+    /// tried again until that send, which never waits, is through.
+    pub(super) fn is_unsure(&self, state: &State, block: &Block, done: &Done) -> bool {
+        self.class == Class::Stream
+            && block.kind == Kind::Recv
+            && matches!(done, Done::Status(Status::SUCCESS))
+            && block.bytes == 0
+            && block.bufs.len() > 0
+            && state.tx.current.is_some()
+    }
+
     /// What an end says about the socket; and what a socket that was reset makes of an end.
     pub(super) fn learn(&self, state: &mut State, block: &mut Block, done: Done, closed: bool) -> Done {
         let Done::Status(status) = done else { return done };

@@ -267,9 +267,18 @@ impl Handle {
         direction.current = None;
         direction.busy = !direction.is_empty();
         let cancelled = std::mem::take(&mut direction.cancel_current);
+        let unsure = matches!(&step, Step::Done { done, .. } if self.is_unsure(state, &block, done));
+        let direction = state.side(side);
         match step {
-            Step::Wait | Step::Pause => {
-                if direction.edges == edges {
+            Step::Done { done, drained } if !unsure => {
+                if drained && direction.edges == edges && !direction.ended {
+                    direction.ready = false;
+                }
+                let done = self.learn(state, &mut block, done, closed);
+                Some((block, done))
+            }
+            _ => {
+                if direction.edges == edges && !unsure {
                     direction.ready = false;
                 }
                 if closed || cancelled {
@@ -282,13 +291,6 @@ impl Handle {
                     self.pause(state);
                 }
                 None
-            }
-            Step::Done { done, drained } => {
-                if drained && direction.edges == edges && !direction.ended {
-                    direction.ready = false;
-                }
-                let done = self.learn(state, &mut block, done, closed);
-                Some((block, done))
             }
         }
     }
