@@ -27,9 +27,16 @@ impl Gate {
         Counts::unpack(self.word.load(Ordering::Acquire))
     }
 
-    /// May a worker with a seat take more work? Not while there are more than the limit allows.
-    pub fn keeps(&self) -> bool {
-        self.counts().active <= self.limit
+    /// May a worker with a seat take more work? Not while there are more than the limit allows, nor once the port
+    /// is closed.
+    #[inline]
+    pub fn goes_on(&self) -> bool {
+        Counts::goes_on(self.word.load(Ordering::Acquire), self.limit)
+    }
+
+    #[inline]
+    pub fn is_closed(&self) -> bool {
+        Counts::is_closed(self.word.load(Ordering::Acquire))
     }
 
     pub fn arrive(&self) -> bool {
@@ -67,9 +74,17 @@ impl Gate {
     }
 
     /// After work was put into the queue: whom to wake. The counts are there to tell why nobody.
+    #[inline]
     pub fn work(&self, worth: impl Fn() -> bool) -> (Wake, Counts) {
         fence(Ordering::SeqCst);
-        let counts = self.counts();
+        let word = self.word.load(Ordering::Acquire);
+        if !Counts::has_spare(word) {
+            return (Wake::Nobody, Counts::default());
+        }
+        self.work_for(Counts::unpack(word), worth)
+    }
+
+    fn work_for(&self, counts: Counts, worth: impl Fn() -> bool) -> (Wake, Counts) {
         let free = counts.active < self.limit && counts.spare() > 0;
         if !free || counts.waking || counts.closed {
             return (Wake::Nobody, counts);

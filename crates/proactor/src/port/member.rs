@@ -53,6 +53,17 @@ pub(crate) fn of(port: u64) -> Option<Rc<Member>> {
         .unwrap_or(None)
 }
 
+/// Looks at this thread's membership, if it is with that port. `look` runs no code of the user's.
+#[inline]
+pub(crate) fn with<R>(port: u64, look: impl FnOnce(&Member) -> Option<R>) -> Option<R> {
+    MEMBER
+        .try_with(|member| match &*member.borrow() {
+            Some(member) if member.port == port => look(member),
+            _ => None,
+        })
+        .unwrap_or(None)
+}
+
 /// Makes this thread a member; its seat elsewhere, if any, is given back (S060).
 pub(crate) fn join(member: Member) -> Rc<Member> {
     let member = Rc::new(member);

@@ -17,7 +17,10 @@ mod worker;
 mod workers;
 
 /// What the gate's words are made of; the model checkers put theirs in this place.
-use std::sync::atomic;
+mod atomic {
+    pub(super) use crate::sync::fence::fence;
+    pub(super) use std::sync::atomic::{AtomicU64, Ordering};
+}
 
 use std::fmt;
 use std::sync::Arc;
@@ -130,7 +133,11 @@ where
     ///
     /// The calling thread becomes a worker of this port, and leaves the one it was with (S053, S060). Not
     /// alertable (S050). Fails with `TOO_MANY_THREADS` when [`Limits::workers`] threads are associated already.
+    #[inline]
     pub fn get(&self) -> Result<Option<Packet<K, M>>, Status> {
+        if let Some(packet) = self.core().quick() {
+            return Ok(Some(packet));
+        }
         match self.take(Until::Forever) {
             Ok(packet) => Ok(Some(packet)),
             Err(Status::ABANDONED_WAIT_0 | Status::INVALID_HANDLE) => Ok(None),
@@ -173,6 +180,7 @@ where
         Ok(count)
     }
 
+    #[inline(never)]
     fn take(&self, until: Until) -> Result<Packet<K, M>, Status> {
         let core = self.core();
         if core.is_closed() {

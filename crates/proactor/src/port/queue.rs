@@ -1,99 +1,64 @@
 //! The packet queue: first in, first out, for any number of threads.
 //!
 //! A ring of fixed size (crossbeam's `ArrayQueue`, after Vyukov's bounded queue) carries the packets as long
-//! as they fit. What does not fit goes to an overflow list under a lock, and so does everything after it until
-//! the list has been drained back into the ring, so the order holds. Packets of operations always find room;
-//! only posts are refused, when the overflow has reached its limit (S031).
+//! as they fit, and allocates nothing. What does not fit goes to a list of segments (`SegQueue`), and so does
+//! everything after it until that list is empty again, so the order holds. Packets of operations always find
+//! room; only posts are refused, when the list has reached its limit (S031).
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering::*};
-
-use crossbeam_queue::ArrayQueue;
-
-use crate::sync::lock::Lock;
+use crossbeam_queue::{ArrayQueue, SegQueue};
 
 /// Entries in the ring: 8192 of 24 to 48 bytes are some 300 KiB, touched as they are used.
 const RING: usize = 8192;
 
-/// Entries moved back from the overflow under one hold of its lock.
-const REFILL: usize = 512;
-
 pub(crate) struct Queue<T> {
     ring: ArrayQueue<T>,
-    /// What `overflow` holds. While it is not 0, nobody new goes to the ring.
-    spilled: AtomicUsize,
-    overflow: Lock<VecDeque<T>>,
+    /// While it is not empty, nobody goes to the ring.
+    overflow: SegQueue<T>,
 }
 
 impl<T> Queue<T> {
     pub(crate) fn new() -> Queue<T> {
-        Queue { ring: ArrayQueue::new(RING), spilled: AtomicUsize::new(0), overflow: Lock::default() }
+        Queue { ring: ArrayQueue::new(RING), overflow: SegQueue::new() }
     }
 
+    #[inline]
     pub(crate) fn push(&self, entry: T) {
-        if let Err(entry) = self.push_within(entry, usize::MAX) {
-            drop(entry);
-            unreachable!("memory ends before a count of entries does");
+        if let Err(entry) = self.push_to_ring(entry) {
+            self.overflow.push(entry);
         }
     }
 
     /// Gives the entry back when `limit` entries wait already. The limit is only looked at once the ring is
     /// full: a smaller one holds as if it were the ring's size.
+    #[inline]
     pub(crate) fn push_within(&self, entry: T, limit: usize) -> Result<(), T> {
-        let entry = if self.spilled.load(Acquire) == 0 {
-            match self.ring.push(entry) {
-                Ok(()) => return Ok(()),
-                Err(entry) => entry,
+        match self.push_to_ring(entry) {
+            Err(entry) if self.overflow.len().saturating_add(RING) >= limit => Err(entry),
+            Err(entry) => {
+                self.overflow.push(entry);
+                Ok(())
             }
-        } else {
-            entry
-        };
-        let mut overflow = self.overflow.lock();
-        if overflow.is_empty() {
-            // The others may have drained all of it since we looked.
-            match self.ring.push(entry) {
-                Ok(()) => Ok(()),
-                Err(entry) if RING >= limit => Err(entry),
-                Err(entry) => {
-                    overflow.push_back(entry);
-                    self.spilled.store(1, Release);
-                    Ok(())
-                }
-            }
-        } else if overflow.len().saturating_add(RING) >= limit {
-            Err(entry)
-        } else {
-            overflow.push_back(entry);
-            self.spilled.store(overflow.len(), Release);
-            Ok(())
+            Ok(()) => Ok(()),
         }
     }
 
+    #[inline]
+    fn push_to_ring(&self, entry: T) -> Result<(), T> {
+        if self.overflow.is_empty() { self.ring.push(entry) } else { Err(entry) }
+    }
+
+    #[inline]
     pub(crate) fn pop(&self) -> Option<T> {
-        let entry = self.ring.pop();
-        if entry.is_some() || self.spilled.load(Acquire) == 0 {
-            return entry;
-        }
-        let mut overflow = self.overflow.lock();
-        // Another may have refilled the ring while we waited for the lock; its entries are older.
-        let entry = self.ring.pop().or_else(|| overflow.pop_front());
-        for _ in 0..REFILL {
-            let Some(next) = overflow.pop_front() else { break };
-            if let Err(next) = self.ring.push(next) {
-                overflow.push_front(next);
-                break;
-            }
-        }
-        self.spilled.store(overflow.len(), Release);
-        entry
+        self.ring.pop().or_else(|| self.overflow.pop())
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.ring.is_empty() && self.spilled.load(Acquire) == 0
+        self.ring.is_empty() && self.overflow.is_empty()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.ring.len() + self.spilled.load(Relaxed)
+        self.ring.len() + self.overflow.len()
     }
 }
 

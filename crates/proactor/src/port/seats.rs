@@ -67,6 +67,25 @@ impl Counts {
         }
     }
 
+    /// Whether a worker with a seat may take more work, read off the word: the port is open and not over its
+    /// limit.
+    #[inline]
+    pub const fn goes_on(word: u64, limit: u16) -> bool {
+        word as u16 <= limit && word & Self::CLOSED == 0
+    }
+
+    #[inline]
+    pub const fn is_closed(word: u64) -> bool {
+        word & Self::CLOSED != 0
+    }
+
+    /// Whether work that has just come can change anything, read off the word: somebody is parked. Most of the
+    /// time nobody is, and this is all a post looks at.
+    #[inline]
+    pub const fn has_spare(word: u64) -> bool {
+        word & 0xffff_ffff_0000 != 0
+    }
+
     /// Workers that could be let in.
     pub fn spare(self) -> u16 {
         self.polling + self.parked

@@ -51,6 +51,12 @@ impl Worker {
         self.seat.store(RUNNING, Release);
     }
 
+    /// It has its seat still, and nobody has looked at it.
+    #[inline]
+    pub(crate) fn is_running(&self) -> bool {
+        self.seat.load(Acquire) == RUNNING
+    }
+
     /// It comes for work. True if it still has its seat; if the monitor took it, it has none.
     pub(crate) fn has_seat(&self) -> bool {
         match self.seat.load(Acquire) {
@@ -142,6 +148,7 @@ impl Worker {
     }
 
     /// Counts a packet. Only the worker itself writes these, so a load and a store do.
+    #[inline]
     pub(crate) fn count(&self, bytes: usize) {
         self.packets.store(self.packets.load(Relaxed) + 1, Relaxed);
         if bytes > 0 {
