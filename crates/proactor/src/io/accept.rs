@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::direction::Side;
 use super::handle::{Class, Facts, Handle};
+use super::run::{Begun, Refusal};
 use crate::op::block::{Block, Flags};
 use crate::status::Status;
 
@@ -17,6 +18,8 @@ pub(super) fn place(fd: OwnedFd, block: &mut Block) -> Result<Arc<Handle>, Statu
     let handle = match brought {
         None => Handle::new(Class::Stream, fd, facts),
         Some(handle) => {
+            // Also when it fails: its engagement ends with the accept.
+            block.other = Some(handle.clone());
             let mut state = handle.state.lock();
             if state.fd.is_none() {
                 return Err(Status::CANCELLED);
@@ -31,28 +34,14 @@ pub(super) fn place(fd: OwnedFd, block: &mut Block) -> Result<Arc<Handle>, Statu
 }
 
 impl Handle {
-    /// The accept goes on as the first receive of the connection it took; it still belongs to the listening
-    /// socket, whose port and key its packet has (S015, S363).
-    pub(super) fn adopt(self: &Arc<Self>, child: Arc<Handle>, block: Box<Block>) {
-        {
-            let mut state = self.state.lock();
-            if state.fd.is_some() {
-                state.children.push(child.clone());
-            }
-        }
-        let waits = {
-            let mut state = child.state.lock();
-            state.rx.push_back(block);
-            child.ensure_watched(&mut state)
-        };
-        if waits.is_err() {
-            child.cancel_where(|_| true);
-            return;
-        }
-        child.run(Side::Rx, None);
-        if self.is_closed() {
-            // It was closed before the child was known.
-            child.cancel_where(|_| true);
+    /// The accept goes on as the first receive of the connection it took, in whose queue it is already; it still
+    /// belongs to the listening socket, whose port and key its packet has (S015, S363).
+    pub(super) fn go_on(self: &Arc<Self>) {
+        let watched = self.ensure_watched(&mut self.state.lock());
+        if watched.is_err() {
+            self.cancel_where(|_| true);
+        } else {
+            self.run(Side::Rx, None);
         }
     }
 
@@ -77,13 +66,33 @@ impl Handle {
         block.other = Some(socket);
     }
 
-    /// Marks the socket that an accept brings as engaged (S353, S354).
-    pub(super) fn engage(self: &Arc<Self>, block: &Block) -> Result<(), Status> {
+    /// Starts an accept into a socket of the caller's.
+    pub(super) fn begin_brought(self: &Arc<Self>, mut block: Box<Block>) -> Result<Begun, Refusal> {
+        let socket = match self.engage(&mut block) {
+            Ok(socket) => socket,
+            Err(status) => return Err((status, block)),
+        };
+        let id = block.id;
+        let begun = self.begin_stream(block).map_err(|(status, mut block)| {
+            self.disengage_accepted(&mut block, status);
+            (status, block)
+        });
+        if socket.is_closed() {
+            // Who closed it may not have found the accept yet (S119).
+            self.cancel_where(|tag| tag.id == id);
+        }
+        begun
+    }
+
+    /// Marks the socket that an accept brings as engaged (S353, S354). Never with the lock of the listening one,
+    /// for that may at the same time be brought to an accept of the other.
+    fn engage(&self, block: &mut Block) -> Result<Arc<Handle>, Status> {
         let other = block.other.clone().and_then(|other| other.downcast::<Handle>().ok());
-        let Some(socket) = other else { return Ok(()) };
-        if Arc::ptr_eq(&socket, self) || socket.class != Class::Stream {
+        let socket = other.ok_or(Status::INVALID_PARAMETER)?;
+        if socket.class != Class::Stream {
             return Err(Status::INVALID_PARAMETER);
         }
+        block.id = self.state.lock().name();
         let mut state = socket.state.lock();
         if state.fd.is_none() {
             return Err(Status::INVALID_HANDLE);
@@ -92,7 +101,8 @@ impl Handle {
             return Err(Status::INVALID_PARAMETER);
         }
         state.facts |= Facts::ENGAGED;
-        state.engaged_by = Some((Arc::downgrade(self), block.id));
-        Ok(())
+        state.engaged_by = Some((self.me.clone(), block.id));
+        drop(state);
+        Ok(socket)
     }
 }

@@ -39,9 +39,11 @@ pub(super) enum Class {
     Stream,
     Datagram,
     Pipe,
-    /// A file; unbuffered ones move whole blocks between aligned addresses.
+    /// A file, and what it was opened for; unbuffered ones move whole blocks between aligned addresses.
     File {
         align: Option<Align>,
+        readable: bool,
+        writable: bool,
     },
 }
 
@@ -251,17 +253,17 @@ impl Handle {
             link.sink.unwatch(fd.as_fd());
         }
         drop(fd);
-        if let Some((listener, id)) = engaged_by
-            && let Some(listener) = listener.upgrade()
-        {
-            // S119
-            let _ = listener.cancel(id);
-        }
         let mut cut = Vec::new();
         self.take_where(|_| true, &mut cut);
         for block in cut {
             let status = self.closing_status(&block);
             self.complete_for_owner(block, status);
+        }
+        if let Some((listener, id)) = engaged_by
+            && let Some(listener) = listener.upgrade()
+        {
+            // S119
+            let _ = listener.cancel(id);
         }
         self.ended();
         Ok(())

@@ -97,6 +97,8 @@ impl Handle {
         match (self.class, block.kind) {
             // S118
             (Class::Stream, Kind::Recv | Kind::Send) => Status::CONNECTION_ABORTED,
+            // S119: it had its connection, and waited for the first data.
+            (Class::Stream, Kind::Accept) if !self.is_owner(block) => Status::CONNECTION_ABORTED,
             // S120
             (Class::Pipe, _) => Status::PIPE_BROKEN,
             _ => Status::CANCELLED,

@@ -23,7 +23,16 @@ pub(super) enum Begun {
     Done(Box<Block>),
 }
 
-type Refusal = (Status, Box<Block>);
+/// What a step came to, in the books of the handle.
+enum Settled {
+    /// It is at the front of the queue again.
+    Waits,
+    Over(Box<Block>, Status),
+    /// It is in the queue of this handle now, as the first receive of an accepted connection.
+    Elsewhere(Arc<Handle>),
+}
+
+pub(super) type Refusal = (Status, Box<Block>);
 
 impl Handle {
     /// Starts an operation whose packet goes to the handle's port.
@@ -70,6 +79,7 @@ impl Handle {
         }
         let begun = match block.kind {
             Kind::Read | Kind::Write | Kind::Flush => self.begin_transfer(block),
+            Kind::Accept if block.flags.contains(Flags::BROUGHT) => self.begin_brought(block),
             _ => self.begin_stream(block),
         };
         begun.map_err(|(status, mut block)| {
@@ -88,7 +98,7 @@ impl Handle {
     }
 
     /// Sockets and pipes.
-    fn begin_stream(self: &Arc<Self>, mut block: Box<Block>) -> Result<Begun, Refusal> {
+    pub(super) fn begin_stream(self: &Arc<Self>, mut block: Box<Block>) -> Result<Begun, Refusal> {
         let side = side_of(block.kind);
         let (fd, edges, facts) = {
             let mut state = self.state.lock();
@@ -98,11 +108,9 @@ impl Handle {
             if let Err(status) = possible {
                 return Err((status, block));
             }
-            block.id = state.name();
-            if block.flags.contains(Flags::BROUGHT)
-                && let Err(status) = self.engage(&block)
-            {
-                return Err((status, block));
+            // One that brings a socket has its name already.
+            if !block.flags.contains(Flags::BROUGHT) {
+                block.id = state.name();
             }
             self.began();
             let facts = state.facts;
@@ -131,12 +139,12 @@ impl Handle {
     ) -> Result<Begun, Refusal> {
         let id = block.id;
         let always_pending = block.flags.contains(Flags::ALWAYS_PENDING);
-        let (block, done, skip, more) = {
+        let (settled, skip, more) = {
             let mut state = self.state.lock();
             let skip = state.modes.contains(Modes::SKIP_COMPLETION_PORT_ON_SUCCESS);
             let closed = state.fd.is_none();
             match self.settle(&mut state, side, block, step, edges, closed) {
-                None => {
+                Settled::Waits => {
                     let again = state.side(side).ready;
                     drop(state);
                     if again {
@@ -144,30 +152,30 @@ impl Handle {
                     }
                     return Ok(Begun::Pending(id));
                 }
-                Some((block, done)) => (block, done, skip, state.side(side).busy),
+                settled => (settled, skip, state.side(side).busy),
             }
         };
-        let begun = match done {
-            Done::Elsewhere(child) => {
-                self.adopt(child, block);
+        let begun = match settled {
+            Settled::Waits => Ok(Begun::Pending(id)),
+            Settled::Elsewhere(child) => {
+                child.go_on();
                 Ok(Begun::Pending(id))
             }
-            Done::Status(status) if status.is_error() && !always_pending => {
+            Settled::Over(block, status) if status.is_error() && !always_pending => {
                 self.ended();
                 Err((status, block))
             }
-            Done::Status(status) if always_pending => {
+            Settled::Over(block, status) if always_pending => {
                 self.complete(block, status);
                 Ok(Begun::Pending(id))
             }
-            Done::Status(status) if skip && status.is_success() => {
-                let mut block = block;
+            Settled::Over(mut block, status) if skip && status.is_success() => {
                 block.status = status;
                 block.route = Route::Port;
                 self.ended();
                 Ok(Begun::Done(block))
             }
-            Done::Status(status) => {
+            Settled::Over(block, status) => {
                 self.complete(block, status);
                 Ok(Begun::Queued(id))
             }
@@ -213,9 +221,9 @@ impl Handle {
             };
             match settled {
                 // It waits again; if readiness came meanwhile the next round tries it again.
-                None => continue,
-                Some((block, Done::Elsewhere(child))) => self.adopt(child, block),
-                Some((block, Done::Status(status))) => self.hand_out(block, status, &mut direct),
+                Settled::Waits => continue,
+                Settled::Elsewhere(child) => child.go_on(),
+                Settled::Over(block, status) => self.hand_out(block, status, &mut direct),
             }
             if !mine {
                 return;
@@ -252,8 +260,8 @@ impl Handle {
         block.owner.as_ref().is_some_and(|owner| Arc::as_ptr(owner).cast::<Handle>() == me)
     }
 
-    /// After a step, under the lock: what is known now, and whether the operation is done. `None`: it is at the
-    /// front of the queue again, and the side is free; the side is also free if nobody waits behind it.
+    /// After a step, under the lock: what is known now, and whether the operation is done. The side is free if it
+    /// waits on, or nobody waits behind it.
     fn settle(
         &self,
         state: &mut State,
@@ -262,7 +270,7 @@ impl Handle {
         step: Step,
         edges: u32,
         closed: bool,
-    ) -> Option<(Box<Block>, Done)> {
+    ) -> Settled {
         let direction = state.side(side);
         direction.current = None;
         direction.busy = !direction.is_empty();
@@ -274,8 +282,17 @@ impl Handle {
                 if drained && direction.edges == edges && !direction.ended {
                     direction.ready = false;
                 }
-                let done = self.learn(state, &mut block, done, closed);
-                Some((block, done))
+                match self.learn(state, &mut block, done, closed) {
+                    Done::Status(status) => Settled::Over(block, status),
+                    // Whoever cancelled it, or closed the handle, was told that it would end.
+                    Done::Elsewhere(_) if closed || cancelled => Settled::Over(block, Status::CANCELLED),
+                    Done::Elsewhere(child) => {
+                        // Here, so that at every moment one of the two queues shows it to who cancels.
+                        child.state.lock().rx.push_back(block);
+                        state.children.push(child.clone());
+                        Settled::Elsewhere(child)
+                    }
+                }
             }
             _ => {
                 if direction.edges == edges && !unsure {
@@ -283,14 +300,14 @@ impl Handle {
                 }
                 if closed || cancelled {
                     let status = if closed { self.closing_status(&block) } else { Status::CANCELLED };
-                    return Some((block, Done::Status(status)));
+                    return Settled::Over(block, status);
                 }
                 direction.push_front(block);
                 direction.busy = false;
                 if matches!(step, Step::Pause) {
                     self.pause(state);
                 }
-                None
+                Settled::Waits
             }
         }
     }
