@@ -18,6 +18,10 @@ pub(crate) use rustix::event::epoll::EventFlags;
 /// Events one wait brings at most: enough to spare calls, few enough that other seats find some too.
 pub(crate) const HARVEST: usize = 16;
 
+/// The longest a wait takes at once. The call that every kernel has counts milliseconds in 31 bits, 24 days;
+/// beyond that it is another one, which Linux has from 5.11 on and filters may forbid.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// What the set's own event descriptor is registered as; sources never use it.
 const CALL: u64 = u64::MAX;
 
@@ -69,12 +73,12 @@ impl Poller {
         let _ = epoll::delete(&self.set, fd);
     }
 
-    /// Waits for events, a call, the timeout (`None`: for ever) or a signal.
+    /// Waits for events, a call, the timeout (`None`: for ever), a signal, or a day: the caller looks at its clock
+    /// and comes again.
     pub(crate) fn wait(&self, harvest: &mut Harvest, timeout: Option<Duration>) {
-        let timeout = timeout.map(timespec);
+        let timeout = timeout.map(|timeout| timespec(timeout.min(LONGEST)));
         harvest.len = match epoll::wait(&self.set, &mut harvest.events[..], timeout.as_ref()) {
             Ok(count) => count,
-            // The caller looks at its clock and comes again.
             Err(Errno::INTR) => 0,
             Err(error) => unreachable!("epoll_wait on a set of ours: {error}"),
         };
@@ -117,6 +121,15 @@ mod tests {
             poller.wait(&mut harvest, Some(Duration::ZERO));
             assert_eq!(harvest.len, 0);
         }
+    }
+
+    #[test]
+    fn the_longest_wait_needs_no_newer_call() {
+        let milliseconds = i32::try_from(LONGEST.as_millis());
+        assert!(milliseconds.is_ok(), "or the kernel must have epoll_pwait2");
+        let poller = Poller::new().unwrap();
+        poller.call();
+        poller.wait(&mut Harvest::new(), Some(Duration::MAX));
     }
 
     #[test]
