@@ -116,7 +116,7 @@ impl Mini {
     pub fn next(&self, worker: &mut Worker) -> Option<usize> {
         let mut parked = false;
         loop {
-            if worker.seated && !self.gate.keeps() {
+            if worker.seated && !self.gate.goes_on() {
                 self.gate.release();
                 worker.seated = false;
             }
