@@ -41,8 +41,10 @@ impl Handle {
                 state.transfers.iter().filter(|(tag, _)| which(tag)).map(|(_, id)| *id).collect();
             (transfers, state.children.clone(), count)
         };
+        count += transfers.len();
         for id in transfers {
-            count += usize::from(file::backend().cancel(id));
+            // A call that has begun may be past stopping; it was asked to end all the same (S102).
+            file::backend().cancel(id);
         }
         for child in children {
             count += child.cancel_where(which);

@@ -5,9 +5,10 @@ use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{AtFlags, FileType, OFlags, StatxFlags};
+use rustix::process::{Resource, getrlimit};
 
 use super::face::handle_methods;
 use super::handle::{Align, Class, Facts, Handle};
@@ -92,7 +93,7 @@ impl OpenOptions {
         if self.unbuffered {
             options.custom_flags(OFlags::DIRECT.bits() as i32);
         }
-        File::over(options.open(path).map_err(Status::from)?.into(), self.unbuffered)
+        File::over(options.open(path).map_err(Status::from)?.into())
     }
 }
 
@@ -110,26 +111,30 @@ impl File {
     /// Takes over an open file. `OBJECT_TYPE_MISMATCH` when it is a socket, a pipe or a terminal,
     /// `FILE_IS_A_DIRECTORY` when it is one.
     pub fn from_fd(fd: impl Into<OwnedFd>) -> Result<File, Status> {
-        let fd = fd.into();
-        let direct = rustix::fs::fcntl_getfl(&fd)?.contains(OFlags::DIRECT);
-        File::over(fd, direct)
+        File::over(fd.into())
     }
 
-    fn over(fd: OwnedFd, unbuffered: bool) -> Result<File, Status> {
+    fn over(fd: OwnedFd) -> Result<File, Status> {
         match FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode) {
             FileType::RegularFile | FileType::BlockDevice => {}
             FileType::Directory => return Err(Status::FILE_IS_A_DIRECTORY),
             _ => return Err(Status::OBJECT_TYPE_MISMATCH),
         }
-        let align = if unbuffered { Some(alignment(&fd)) } else { None };
-        Ok(File(Handle::new(Class::File { align }, fd, Facts::empty())))
+        let flags = rustix::fs::fcntl_getfl(&fd)?;
+        let mode = flags & OFlags::RWMODE;
+        let class = Class::File {
+            align: if flags.contains(OFlags::DIRECT) { Some(alignment(&fd)) } else { None },
+            readable: mode != OFlags::WRONLY,
+            writable: mode != OFlags::RDONLY,
+        };
+        Ok(File(Handle::new(class, fd, Facts::empty())))
     }
 
     /// What an unbuffered file asks for, in bytes: the multiple for offsets and lengths, and the one for
     /// addresses. `None` for a buffered file.
     pub fn alignment(&self) -> Option<(u64, usize)> {
         match self.0.class {
-            Class::File { align: Some(align) } => Some((align.offset, align.memory)),
+            Class::File { align: Some(align), .. } => Some((align.offset, align.memory)),
             _ => None,
         }
     }
@@ -145,26 +150,44 @@ impl File {
         Ok(self.len()? == 0)
     }
 
-    /// Cuts or extends it, with zeros (`SetEndOfFile`, S301).
+    /// Cuts or extends it, with zeros (`SetEndOfFile`, S301). `ACCESS_DENIED` when it is not open for writing,
+    /// `FILE_TOO_LARGE` beyond what the file system or the process is allowed.
     pub fn set_len(&self, len: u64) -> Result<(), Status> {
-        Ok(rustix::fs::ftruncate(&*self.0.fd()?, len)?)
+        let fd = self.0.fd()?;
+        match self.0.class {
+            Class::File { writable: false, .. } => Err(Status::ACCESS_DENIED),
+            _ if len > most_file_size() && len > self.len()? => Err(Status::FILE_TOO_LARGE),
+            _ => Ok(rustix::fs::ftruncate(&*fd, len)?),
+        }
     }
 
     /// Reads (`ReadFile`). At or past the end the packet says `END_OF_FILE` (S289); a read that crosses it
     /// succeeds with what there is (S291). The largest offset is no place to read: `INVALID_PARAMETER` (S286).
+    /// `ACCESS_DENIED` when the file is not open for reading.
     pub fn read(&self, read: op::Read) -> Result<Started<op::Read>, Refused<op::Read>> {
         self.0.start(read)
     }
 
-    /// Writes (`WriteFile`). The largest offset means the end of the file (S286).
+    /// Writes (`WriteFile`). The largest offset means the end of the file (S286). `ACCESS_DENIED` when the file is
+    /// not open for writing; `DISK_FULL` and `FILE_TOO_LARGE` with the count of what was written before.
     pub fn write(&self, write: op::Write) -> Result<Started<op::Write>, Refused<op::Write>> {
         self.0.start(write)
     }
 
-    /// Brings everything written before to the device (`FlushFileBuffers`). Always pending.
+    /// Brings everything written before to the device (`FlushFileBuffers`). Always pending. `ACCESS_DENIED` when
+    /// the file is not open for writing (S300).
     pub fn flush(&self, flush: op::Flush) -> Result<Started<op::Flush>, Refused<op::Flush>> {
         self.0.start(flush)
     }
+}
+
+/// The limit of file sizes that the process was started with (`ulimit -f`), in bytes.
+///
+/// What would cross it has to go where signals are blocked: the kernel's answer is `SIGXFSZ`, which ends the program
+/// of whoever makes the call.
+pub(super) fn most_file_size() -> u64 {
+    static MOST: OnceLock<u64> = OnceLock::new();
+    *MOST.get_or_init(|| getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX))
 }
 
 /// What direct I/O on this file asks for; where the kernel does not say, the page, which suits every device.

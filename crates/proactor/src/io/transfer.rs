@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use rustix::io::{Errno, ReadWriteFlags};
 
 use super::direction::Tag;
+use super::file::most_file_size;
 use super::handle::{Class, Handle, Modes};
 use super::run::Begun;
 use crate::driver::file::{self, Action, Request};
@@ -25,7 +26,13 @@ const MOST: u64 = i64::MAX as u64;
 
 impl Handle {
     pub(super) fn begin_transfer(self: &Arc<Self>, mut block: Box<Block>) -> Result<Begun, Refusal> {
-        let Class::File { align } = self.class else { return Err((Status::INVALID_PARAMETER, block)) };
+        let Class::File { align, readable, writable } = self.class else {
+            return Err((Status::INVALID_PARAMETER, block));
+        };
+        // S300: Linux would flush what is open for reading only.
+        if !(if block.kind == Kind::Read { readable } else { writable }) {
+            return Err((Status::ACCESS_DENIED, block));
+        }
         if block.kind == Kind::Write && block.offset == u64::MAX {
             // S286
             block.flags |= Flags::APPEND;
@@ -49,6 +56,8 @@ impl Handle {
             // Unbuffered data are never in the cache, and the device is never done at once (S294).
             (Kind::Flush, _) | (_, Some(_)) if whole > 0 || block.kind == Kind::Flush => None,
             (Kind::Read, _) => read_cached(fd.as_fd(), &mut block),
+            // Where it ends is not known of a write that appends; the backend is spared the signal.
+            _ if most_file_size() < u64::MAX => None,
             _ => write_cached(fd.as_fd(), &mut block),
         };
         match at_once {
@@ -117,8 +126,9 @@ impl super::handle::Align {
         let offset = append || block.offset.is_multiple_of(self.offset);
         offset
             && block.bufs.as_slice().iter().all(|buf| {
-                (buf.len() as u64).is_multiple_of(self.offset)
-                    && (buf.as_ptr() as usize).is_multiple_of(self.memory)
+                buf.is_empty()
+                    || (buf.len() as u64).is_multiple_of(self.offset)
+                        && (buf.as_ptr() as usize).is_multiple_of(self.memory)
             })
     }
 }

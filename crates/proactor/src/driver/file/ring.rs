@@ -87,7 +87,9 @@ impl Ring {
             match super::probe::set_up() {
                 Ok(ring) => {
                     #[cfg(test)]
-                    theirs.place.get_or_init(|| Place { tid: rustix::thread::gettid(), fd: ring.as_raw_fd() });
+                    theirs
+                        .place
+                        .get_or_init(|| Place { tid: rustix::thread::gettid(), fd: ring.as_raw_fd() });
                     let owner = Owner::new(ring, theirs);
                     // The other end waits for exactly this.
                     let _ = say.send(Ok(()));
