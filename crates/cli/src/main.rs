@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 mod cgroup;
 mod descriptors;
 mod doctor;
+mod lab;
 mod say;
 mod serve;
 
@@ -27,6 +28,7 @@ Examples:
   proactor doctor                         what this machine gives a server, and what it lacks
   proactor serve echo                     an echo server on 127.0.0.1:7000; Ctrl-C ends it
   proactor serve echo --listen [::]:0     on a free port, for everyone; the first line says which
+  proactor lab --html lab.html            the ideas behind it, tried and measured here
 
 `proactor COMMAND --help` says more of each."
 )]
@@ -40,12 +42,14 @@ enum Command {
     #[command(subcommand)]
     Serve(serve::Serve),
     Doctor(doctor::Args),
+    Lab(lab::Args),
 }
 
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Serve(serve) => serve::run(&serve),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Lab(args) => lab::run(&args),
     };
     ended.unwrap_or_else(|sentence| {
         say::aside(&format_args!("error: {sentence}"));

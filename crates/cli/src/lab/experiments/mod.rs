@@ -1,0 +1,54 @@
+//! The experiments, in the order in which they are best read.
+
+mod blocked_worker;
+mod blockers;
+mod concurrency_limit;
+mod file_cache;
+mod file_offset;
+mod release_order;
+mod send_order;
+mod skip_on_success;
+mod sync_or_pending;
+mod thread_count;
+mod thread_exit;
+
+use super::measure::{Effort, Failure};
+use super::report::Measured;
+
+/// One idea and the way to try it.
+pub struct Experiment {
+    pub id: &'static str,
+    pub title: &'static str,
+    /// What is to be shown, for somebody who learns it.
+    pub claim: &'static str,
+    /// How it is tried.
+    pub done: &'static str,
+    pub run: fn(Effort) -> Result<Measured, Failure>,
+}
+
+pub const EXPERIMENTS: &[Experiment] = &[
+    file_offset::EXPERIMENT,
+    file_cache::EXPERIMENT,
+    sync_or_pending::EXPERIMENT,
+    send_order::EXPERIMENT,
+    skip_on_success::EXPERIMENT,
+    concurrency_limit::EXPERIMENT,
+    blocked_worker::EXPERIMENT,
+    release_order::EXPERIMENT,
+    thread_count::EXPERIMENT,
+    thread_exit::EXPERIMENT,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_experiment_has_its_own_name_and_says_what_it_shows() {
+        for (index, one) in EXPERIMENTS.iter().enumerate() {
+            assert!(EXPERIMENTS[..index].iter().all(|other| other.id != one.id), "{} twice", one.id);
+            assert!(one.id.chars().all(|c| c.is_ascii_lowercase() || c == '-'));
+            assert!([one.title, one.claim, one.done].iter().all(|text| text.len() > 10));
+        }
+    }
+}
