@@ -16,7 +16,6 @@ use super::member::{self, Home, Member};
 use super::monitor::Watch;
 use super::pace::Pace;
 use super::packet::Packet;
-use super::queue::Queue;
 use super::seats::{Counts, Place, Wake};
 use super::service::Tick;
 use super::table::{Source, Table};
@@ -26,6 +25,7 @@ use crate::op::Op;
 use crate::op::block::Block;
 use crate::status::Status;
 use crate::sync::lock::Lock;
+use crate::sync::queue::Queue;
 
 /// Of so many packets taken, one is followed by a look at the kernel's queue although others wait in ours: a
 /// flood of posts must not keep sockets waiting.
@@ -38,6 +38,8 @@ const TIME_EVERY: u32 = 32;
 /// Pauses of a spin before a park, about 2 us, while it has been worth it of late; then once in so many parks to
 /// find out anew.
 const SPINS: u32 = 100;
+/// Then the processor is offered a few times to whoever is ready, who may be the one that brings the packet.
+const YIELDS: u32 = 8;
 const SPIN_CREDIT: u8 = 8;
 const SPIN_AGAIN: u32 = 64;
 
@@ -128,7 +130,7 @@ where
             id: NEXT.fetch_add(1, Relaxed),
             me: me.clone(),
             gate: Gate::new(limit),
-            queue: Queue::new(),
+            queue: Queue::new(limits.posts),
             poller,
             table: Table::new(),
             stack: Lock::default(),
@@ -151,7 +153,7 @@ where
         if self.is_closed() {
             return Err(Status::INVALID_HANDLE);
         }
-        let pushed = self.queue.push_within(Entry::Posted(key, message), self.limits.posts);
+        let pushed = self.queue.push_within(Entry::Posted(key, message));
         pushed.map_err(|_| Status::TOO_MANY_POSTS)?;
         self.announce();
         Ok(())
@@ -381,6 +383,13 @@ where
                 return true;
             }
             std::hint::spin_loop();
+        }
+        for _ in 0..YIELDS {
+            std::thread::yield_now();
+            if !self.queue.is_empty() {
+                member.spin.set(SPIN_CREDIT);
+                return true;
+            }
         }
         member.spin.set(credit.saturating_sub(1));
         false

@@ -73,7 +73,8 @@ impl Gate {
         seated
     }
 
-    /// After work was put into the queue: whom to wake. The counts are there to tell why nobody.
+    /// After work was put into the queue, by a read-modify-write as the last step (see `sync/fence.rs`): whom to
+    /// wake. The counts are there to tell why nobody.
     #[inline]
     pub fn work(&self, worth: impl Fn() -> bool) -> (Wake, Counts) {
         fence(Ordering::SeqCst);

@@ -18,7 +18,7 @@ pub struct Limits {
     /// Threads associated with the port at one time. The next one's `get` fails with `TOO_MANY_THREADS`.
     pub workers: usize,
     /// Packets waiting before a post fails with `TOO_MANY_POSTS`. Packets of operations are always accepted,
-    /// for there are no more of them than operations. Values below 8192 count as 8192.
+    /// for there are no more of them than operations.
     pub posts: usize,
     /// Handles associated at one time; the next association fails with `NO_BUFS`.
     pub handles: usize,

@@ -7,7 +7,6 @@ mod member;
 mod monitor;
 mod pace;
 mod packet;
-mod queue;
 mod seats;
 pub(crate) mod service;
 pub(crate) mod sink;

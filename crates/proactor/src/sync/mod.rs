@@ -3,4 +3,5 @@
 pub(crate) mod fence;
 pub(crate) mod lock;
 pub(crate) mod park;
+pub(crate) mod queue;
 pub(crate) mod thread;
