@@ -6,7 +6,7 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Taken by what is no connection: standard streams, listener, epoll sets, and spare ones for short uses.
-const RESERVED: u64 = 64;
+const RESERVED: u64 = 32;
 
 /// The limits, soft and hard; `None` is "unlimited".
 pub fn limit() -> Rlimit {

@@ -85,7 +85,7 @@ fn few_descriptors_are_told_with_the_number_of_connections() {
     let script = "ulimit -n 500 && exec \"$0\" serve echo --workers 8 --listen 192.0.2.1:0";
     let output = shell.args(["-c", script]).arg(program).output().unwrap();
     let aside = String::from_utf8(output.stderr).unwrap();
-    assert!(aside.starts_with("note: `ulimit -n 500` allows 428 connections; "), "{aside}");
+    assert!(aside.starts_with("note: `ulimit -n 500` allows 460 connections; "), "{aside}");
 }
 
 #[test]

@@ -169,6 +169,26 @@ fn thousands_of_connections_are_served_at_once() {
 }
 
 #[test]
+fn without_descriptors_accepting_pauses_and_goes_on_when_others_have_ended() {
+    let mut server = Server::start_with_descriptors(60);
+    let mut streams: Vec<TcpStream> = (0..100).map(|_| server.connect()).collect();
+    for stream in &mut streams {
+        stream.write_all(b"x").unwrap();
+    }
+    // All are held until it has run out; it says so within some seconds.
+    let paused = (0..20).any(|_| server.line().contains("accept pauses"));
+    assert!(paused);
+    for mut stream in streams {
+        let mut back = [0];
+        stream.read_exact(&mut back).unwrap();
+        assert_eq!(&back, b"x");
+    }
+    let summary = server.interrupt();
+    assert!(summary.contains("100 connections, 100 messages"), "{summary}");
+    assert!(summary.contains("0 faults, ") && summary.contains("accept pause"), "{summary}");
+}
+
+#[test]
 fn a_port_can_be_taken_again_at_once() {
     let server = Server::start(&["--quiet"]);
     let address = server.address.clone();

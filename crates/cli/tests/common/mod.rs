@@ -49,7 +49,20 @@ impl Server {
 
     pub fn start_at(address: &str, args: &[&str]) -> Server {
         let mut command = proactor(&["serve", "echo", "--listen", address]);
-        let mut child = command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        command.args(args);
+        Server::spawn(command)
+    }
+
+    /// On a free port, with so many descriptors at most.
+    pub fn start_with_descriptors(descriptors: usize) -> Server {
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -n {descriptors} && exec \"$0\" serve echo --listen 127.0.0.1:0");
+        command.args(["-c", &script]).arg(proactor(&[]).get_program()).stdin(Stdio::null());
+        Server::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Server {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         let mut server = Server { child, out, address: String::new() };
         let line = server.line();
