@@ -34,7 +34,19 @@ pub struct File(pub(super) Arc<Handle>);
 
 handle_methods!(File, "let handle = proactor::File::open(\"/proc/version\")?;");
 
-/// How a file is opened (`CreateFile`).
+/// How a file is opened (`CreateFile`). Nothing is asked for unless it is said; opening blocks.
+///
+/// ```
+/// use proactor::{File, Status};
+///
+/// # let path = std::env::temp_dir().join(format!("proactor-options-{}", std::process::id()));
+/// let file = File::options().write(true).create_new(true).open(&path)?;
+/// assert_eq!(file.len(), Ok(0));
+/// let again = File::options().write(true).create_new(true).open(&path);
+/// assert_eq!(again.err(), Some(Status::OBJECT_NAME_COLLISION));
+/// # std::fs::remove_file(&path).unwrap();
+/// # Ok::<(), proactor::Status>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct OpenOptions {
     std: fs::OpenOptions,
@@ -55,6 +67,18 @@ impl OpenOptions {
     }
 
     /// For writing at the end only, whatever offsets say (`FILE_APPEND_DATA` alone, S288).
+    ///
+    /// ```
+    /// use proactor::{File, op};
+    ///
+    /// # let path = std::env::temp_dir().join(format!("proactor-append-{}", std::process::id()));
+    /// let file = File::options().append(true).create(true).open(&path)?;
+    /// let _ = file.begin(op::Write::new(0, "one, "))?.wait();
+    /// let _ = file.begin(op::Write::new(0, "two"))?.wait();
+    /// assert_eq!(std::fs::read(&path).unwrap(), b"one, two");
+    /// # std::fs::remove_file(&path).unwrap();
+    /// # Ok::<(), proactor::Status>(())
+    /// ```
     pub fn append(&mut self, append: bool) -> &mut Self {
         self.std.append(append);
         self
@@ -81,6 +105,20 @@ impl OpenOptions {
     /// Past the page cache, straight to and from the device (`FILE_FLAG_NO_BUFFERING`, `O_DIRECT`). Offsets,
     /// lengths and buffer addresses must then be multiples of [`File::alignment`], or the start is refused
     /// with `INVALID_PARAMETER` (S295).
+    ///
+    /// ```
+    /// use proactor::{Buf, File, op};
+    ///
+    /// # let path = std::env::temp_dir().join(format!("proactor-unbuffered-{}", std::process::id()));
+    /// # std::fs::write(&path, [7; 4096]).unwrap();
+    /// // A file system without this way refuses to open.
+    /// if let Ok(file) = File::options().read(true).unbuffered(true).open(&path) {
+    ///     let read = file.begin(op::Read::new(0, Buf::aligned(4096, 4096)))?.wait();
+    ///     assert_eq!(read.data(), [7; 4096]);
+    /// }
+    /// # std::fs::remove_file(&path).unwrap();
+    /// # Ok::<(), proactor::Status>(())
+    /// ```
     pub fn unbuffered(&mut self, unbuffered: bool) -> &mut Self {
         self.unbuffered = unbuffered;
         self
@@ -98,7 +136,16 @@ impl OpenOptions {
 }
 
 impl File {
-    /// Opens a file for reading.
+    /// Opens a file for reading. Errors as [`OpenOptions::open`] has them.
+    ///
+    /// ```
+    /// use proactor::{File, op};
+    ///
+    /// let file = File::open("/proc/version")?;
+    /// let read = file.begin(op::Read::new(0, vec![0; 100]))?.wait();
+    /// assert!(read.data().starts_with(b"Linux"));
+    /// # Ok::<(), proactor::Status>(())
+    /// ```
     pub fn open(path: impl AsRef<Path>) -> Result<File, Status> {
         File::options().read(true).open(path)
     }
@@ -110,6 +157,16 @@ impl File {
 
     /// Takes over an open file. `OBJECT_TYPE_MISMATCH` when it is a socket, a pipe or a terminal,
     /// `FILE_IS_A_DIRECTORY` when it is one.
+    ///
+    /// ```
+    /// use proactor::{File, Status};
+    ///
+    /// let version = std::fs::File::open("/proc/version").unwrap();
+    /// assert!(File::from_fd(version).is_ok());
+    /// let null = std::fs::File::open("/dev/null").unwrap();
+    /// assert_eq!(File::from_fd(null).err(), Some(Status::OBJECT_TYPE_MISMATCH));
+    /// # Ok::<(), proactor::Status>(())
+    /// ```
     pub fn from_fd(fd: impl Into<OwnedFd>) -> Result<File, Status> {
         File::over(fd.into())
     }
@@ -152,6 +209,17 @@ impl File {
 
     /// Cuts or extends it, with zeros (`SetEndOfFile`, S301). `ACCESS_DENIED` when it is not open for writing,
     /// `FILE_TOO_LARGE` beyond what the file system or the process is allowed.
+    ///
+    /// ```
+    /// use proactor::File;
+    ///
+    /// # let path = std::env::temp_dir().join(format!("proactor-length-{}", std::process::id()));
+    /// let file = File::options().write(true).create(true).open(&path)?;
+    /// file.set_len(100)?;
+    /// assert_eq!(file.len(), Ok(100));
+    /// # std::fs::remove_file(&path).unwrap();
+    /// # Ok::<(), proactor::Status>(())
+    /// ```
     pub fn set_len(&self, len: u64) -> Result<(), Status> {
         let fd = self.0.fd()?;
         match self.0.class {
@@ -164,18 +232,57 @@ impl File {
     /// Reads (`ReadFile`). At or past the end the packet says `END_OF_FILE` (S289); a read that crosses it
     /// succeeds with what there is (S291). The largest offset is no place to read: `INVALID_PARAMETER` (S286).
     /// `ACCESS_DENIED` when the file is not open for reading.
+    ///
+    /// ```
+    /// use proactor::{File, Op, Port, op};
+    ///
+    /// let port: Port<&str> = Port::new(0)?;
+    /// let file = File::open("/proc/version")?;
+    /// file.associate(&port, "version")?;
+    /// let _ = file.read(op::Read::new(0, vec![0; 100]))?;
+    /// let packet = port.get()?.expect("the port is open");
+    /// assert_eq!(packet.key, "version");
+    /// let Op::Read(read) = packet.op else { unreachable!() };
+    /// assert!(read.data().starts_with(b"Linux"));
+    /// # Ok::<(), proactor::Status>(())
+    /// ```
     pub fn read(&self, read: op::Read) -> Result<Started<op::Read>, Refused<op::Read>> {
         self.0.start(read)
     }
 
     /// Writes (`WriteFile`). The largest offset means the end of the file (S286). `ACCESS_DENIED` when the file is
     /// not open for writing; `DISK_FULL` and `FILE_TOO_LARGE` with the count of what was written before.
+    ///
+    /// ```
+    /// use proactor::{File, Port, op};
+    ///
+    /// # let path = std::env::temp_dir().join(format!("proactor-write-{}", std::process::id()));
+    /// let port: Port<&str> = Port::new(0)?;
+    /// let file = File::options().write(true).create(true).open(&path)?;
+    /// file.associate(&port, "log")?;
+    /// let _ = file.write(op::Write::append("a line\n"))?;
+    /// let packet = port.get()?.expect("the port is open");
+    /// assert_eq!((packet.key, packet.bytes()), ("log", 7));
+    /// # std::fs::remove_file(&path).unwrap();
+    /// # Ok::<(), proactor::Status>(())
+    /// ```
     pub fn write(&self, write: op::Write) -> Result<Started<op::Write>, Refused<op::Write>> {
         self.0.start(write)
     }
 
     /// Brings everything written before to the device (`FlushFileBuffers`). Always pending. `ACCESS_DENIED` when
     /// the file is not open for writing (S300).
+    ///
+    /// ```
+    /// use proactor::{File, op};
+    ///
+    /// # let path = std::env::temp_dir().join(format!("proactor-flush-{}", std::process::id()));
+    /// let file = File::options().write(true).create(true).open(&path)?;
+    /// let _ = file.begin(op::Write::new(0, "kept"))?.wait();
+    /// file.begin(op::Flush::new())?.wait().result()?;
+    /// # std::fs::remove_file(&path).unwrap();
+    /// # Ok::<(), proactor::Status>(())
+    /// ```
     pub fn flush(&self, flush: op::Flush) -> Result<Started<op::Flush>, Refused<op::Flush>> {
         self.0.start(flush)
     }
