@@ -24,18 +24,27 @@ pub(crate) struct Service {
 }
 
 /// The service, with its thread running.
+///
+/// Fails without descriptors, memory or threads; that may pass, so the next call tries again.
 pub(crate) fn service() -> Result<&'static Service, Status> {
-    static SERVICE: OnceLock<Result<&'static Service, Status>> = OnceLock::new();
-    *SERVICE.get_or_init(|| {
-        let service = Service { poller: Poller::new()?, table: Table::new(), asked: Lock::default() };
-        let service: &'static Service = Box::leak(Box::new(service));
-        std::thread::Builder::new()
-            .name("proactor-service".into())
-            .stack_size(256 * 1024)
-            .spawn(|| service.run())
-            .map_err(Status::from)?;
-        Ok(service)
-    })
+    static SERVICE: OnceLock<Arc<Service>> = OnceLock::new();
+    static STARTING: Lock<()> = Lock::new(());
+    if let Some(service) = SERVICE.get() {
+        return Ok(service);
+    }
+    let _one_at_a_time = STARTING.lock();
+    if let Some(service) = SERVICE.get() {
+        return Ok(service);
+    }
+    let service = Service { poller: Poller::new()?, table: Table::new(), asked: Lock::default() };
+    let service = Arc::new(service);
+    let running = service.clone();
+    std::thread::Builder::new()
+        .name("proactor-service".into())
+        .stack_size(256 * 1024)
+        .spawn(move || running.run())
+        .map_err(Status::from)?;
+    Ok(SERVICE.get_or_init(|| service))
 }
 
 impl Service {
@@ -60,6 +69,8 @@ impl Service {
     }
 
     fn run(&self) {
+        // The default slack of 50 us would be half of the shortest pause. Refused: the looks come later.
+        let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1000));
         let mut ticks: Vec<(Instant, Weak<dyn Tick>)> = Vec::new();
         let mut harvest = Harvest::new();
         loop {
