@@ -112,11 +112,13 @@ fn s297_a_closed_file_refuses_everything() {
 
 #[test]
 fn the_file_may_be_too_large_for_its_place() {
-    // The end fits the kernel's offsets, and no file system's.
+    // The end fits the kernel's offsets, and not many a file system's.
     let path = TempPath::with(b"abc");
     let file = path.open();
-    assert_eq!(write(&file, i64::MAX as u64 - 4, "more"), Err(Status::FILE_TOO_LARGE));
-    assert_eq!(path.content(), b"abc");
+    match write(&file, i64::MAX as u64 - 4, "more") {
+        Err(status) => assert_eq!((status, path.content()), (Status::FILE_TOO_LARGE, b"abc".to_vec())),
+        Ok(count) => println!("not tested: this file system has room there, and took {count} bytes"),
+    }
 }
 
 /// The limit that a shell sets with `ulimit -f`, in blocks of 512 bytes. The kernel's way to enforce it is a signal
