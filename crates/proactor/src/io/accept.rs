@@ -59,7 +59,7 @@ impl Handle {
             state.facts -= Facts::ENGAGED;
             state.engaged_by = None;
             if !status.is_success() && state.facts.contains(Facts::CONNECTED) {
-                let renewed = socket.renew(&mut state);
+                let renewed = socket.renew(&mut state, Facts::empty());
                 debug_assert!(renewed.is_success() || state.fd.is_none() || renewed.is_shortage());
             }
         }

@@ -37,6 +37,7 @@ impl Handle {
                     count += 1;
                 }
             }
+            self.end_if_due(&mut state);
             let transfers: Vec<u64> =
                 state.transfers.iter().filter(|(tag, _)| which(tag)).map(|(_, id)| *id).collect();
             (transfers, state.children.clone(), count)

@@ -57,7 +57,7 @@ pub(super) struct Align {
 bitflags! {
     /// What has become of a socket.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    pub(super) struct Facts: u8 {
+    pub(super) struct Facts: u16 {
         const BOUND = 1;
         const LISTENING = 2;
         const CONNECTED = 4;
@@ -67,6 +67,12 @@ bitflags! {
         const SEND_SHUT = 32;
         /// The peer has reset the connection, and somebody was told.
         const RESET = 64;
+        /// It was disconnected for reuse, and so can be connected as well as accepted into (S375).
+        const REUSED = 128;
+        /// A disconnect for reuse waits for the peer's end, and so for what there is to receive.
+        const LEAVING = 256;
+        /// Sending is to be shut when what waits in the queue has gone out.
+        const END_DUE = 512;
     }
 }
 
@@ -297,7 +303,8 @@ impl Source for Handle {
             if ended || events.contains(EventFlags::IN) {
                 state.rx.event(ended);
             }
-            if events.intersects(EventFlags::OUT | EventFlags::HUP | EventFlags::ERR) {
+            let leaving = state.facts.contains(Facts::LEAVING) && events.contains(EventFlags::IN);
+            if leaving || events.intersects(EventFlags::OUT | EventFlags::HUP | EventFlags::ERR) {
                 state.tx.event(false);
             }
             (!state.rx.is_empty() && state.rx.ready, !state.tx.is_empty() && state.tx.ready)

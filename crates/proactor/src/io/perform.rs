@@ -287,7 +287,12 @@ fn connect(fd: BorrowedFd<'_>, class: Class, block: &mut Block, facts: Facts) ->
             Ok(to) => to,
             Err(status) => return Step::done(status),
         };
-        match rustix::net::connect(fd, &to) {
+        let mut connected = rustix::net::connect(fd, &to);
+        if connected == Err(Errno::CONNABORTED) {
+            // The kernel's way to say that the connect before this one has failed; it is ready for another now.
+            connected = rustix::net::connect(fd, &to);
+        }
+        match connected {
             Ok(()) => block.stage = SENDING,
             Err(Errno::INPROGRESS | Errno::INTR) => {
                 block.stage = ASKED;

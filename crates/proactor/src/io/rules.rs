@@ -7,6 +7,7 @@ use super::direction::Side;
 use super::handle::{Class, Facts, Handle, State};
 use super::perform::Done;
 use crate::op::block::{Block, Flags, Kind};
+use crate::port::service::service;
 use crate::status::Status;
 
 impl Handle {
@@ -33,9 +34,11 @@ impl Handle {
                 state.facts |= Facts::BOUND;
                 Ok(())
             }
-            Kind::Accept if facts.contains(Facts::LISTENING) => Ok(()),
+            // The service resumes an accept that had to pause; once descriptors run out it could not be started.
+            Kind::Accept if facts.contains(Facts::LISTENING) => service().map(|_| ()),
             Kind::Connect if stream => {
-                if facts.intersects(Facts::LISTENING | Facts::ENGAGED) || !facts.contains(Facts::BOUND) {
+                let can_be = facts.intersects(Facts::BOUND | Facts::REUSED);
+                if facts.intersects(Facts::LISTENING | Facts::ENGAGED) || !can_be {
                     return Err(Status::INVALID_PARAMETER);
                 }
                 if facts.contains(Facts::CONNECTED) {
@@ -45,7 +48,11 @@ impl Handle {
                 Ok(())
             }
             Kind::Disconnect if stream && facts.contains(Facts::LISTENING) => Err(Status::CONNECTION_INVALID),
-            Kind::Disconnect if stream => connected(facts),
+            Kind::Disconnect if stream => {
+                connected(facts)?;
+                state.facts.set(Facts::LEAVING, block.flags.contains(Flags::REUSE));
+                Ok(())
+            }
             _ => Err(Status::INVALID_PARAMETER),
         }
     }
@@ -84,7 +91,7 @@ impl Handle {
             (Kind::Disconnect, Status::SUCCESS) => {
                 state.facts |= Facts::SEND_SHUT;
                 if block.flags.contains(Flags::REUSE) && !closed {
-                    return Done::Status(self.renew(state));
+                    return Done::Status(self.renew(state, Facts::REUSED));
                 }
             }
             _ => {}
@@ -115,11 +122,23 @@ impl Handle {
     }
 
     /// A socket that was disconnected for reuse gets a fresh descriptor; its handle, key and port stay (S377).
-    pub(super) fn renew(&self, state: &mut State) -> Status {
+    pub(super) fn renew(&self, state: &mut State, facts: Facts) -> Status {
         let fresh = state.fd.as_ref().ok_or(Status::INVALID_HANDLE).and_then(|old| super::socket::alike(old));
-        match fresh.and_then(|fd| self.install(state, fd, Facts::empty())) {
+        match fresh.and_then(|fd| self.install(state, fd, facts)) {
             Ok(()) => Status::SUCCESS,
             Err(status) => status,
+        }
+    }
+
+    /// Shuts sending once nothing waits to be sent any more, if that is due.
+    pub(super) fn end_if_due(&self, state: &mut State) {
+        let idle = state.tx.is_empty() && state.tx.current.is_none();
+        if idle && state.facts.contains(Facts::END_DUE) {
+            state.facts -= Facts::END_DUE;
+            if let Some(fd) = &state.fd {
+                // It fails only where there is no connection any more, and then there is nothing to end.
+                let _ = rustix::net::shutdown(fd, rustix::net::Shutdown::Write);
+            }
         }
     }
 

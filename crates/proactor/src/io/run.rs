@@ -282,6 +282,7 @@ impl Handle {
                 if drained && direction.edges == edges && !direction.ended {
                     direction.ready = false;
                 }
+                self.end_if_due(state);
                 match self.learn(state, &mut block, done, closed) {
                     Done::Status(status) => Settled::Over(block, status),
                     // Whoever cancelled it, or closed the handle, was told that it would end.
@@ -299,6 +300,7 @@ impl Handle {
                     direction.ready = false;
                 }
                 if closed || cancelled {
+                    self.end_if_due(state);
                     let status = if closed { self.closing_status(&block) } else { Status::CANCELLED };
                     return Settled::Over(block, status);
                 }

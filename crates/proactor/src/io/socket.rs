@@ -280,19 +280,23 @@ impl Socket {
         self.0.start(send)
     }
 
-    /// Shuts a half of the connection (`shutdown`): no operation, no packet (S024). `CONNECTION_INVALID` when
-    /// not connected (S379).
+    /// Shuts a half of the connection (`shutdown`): no operation, no packet (S024). Sends that wait go out before
+    /// the end, receives that wait still get what comes (S380). `CONNECTION_INVALID` when not connected (S379).
     pub fn shutdown(&self, how: How) -> Result<(), Status> {
         let fd = self.0.fd()?;
         let stream = self.0.class == Class::Stream;
-        if stream && !self.0.state.lock().facts.contains(Facts::CONNECTED) {
+        let mut state = self.0.state.lock();
+        if stream && !state.facts.contains(Facts::CONNECTED) {
             return Err(Status::CONNECTION_INVALID);
         }
         if how != How::Receive {
-            net::shutdown(&*fd, Shutdown::Write)?;
+            if state.tx.is_empty() && state.tx.current.is_none() {
+                net::shutdown(&*fd, Shutdown::Write)?;
+            } else {
+                state.facts |= Facts::END_DUE;
+            }
         }
         // The kernel would end a receive that is pending; on NT it still gets what comes (S380).
-        let mut state = self.0.state.lock();
         match how {
             How::Receive => state.facts |= Facts::RECV_SHUT,
             How::Send => state.facts |= Facts::SEND_SHUT,
