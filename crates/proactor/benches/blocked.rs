@@ -61,8 +61,12 @@ fn ways() -> Vec<(&'static str, Block, End)> {
     let (read, write) = rustix::pipe::pipe().unwrap();
     ways.push((
         "monitor: read of a pipe",
-        Box::new(move || drop(rustix::io::read(read.as_fd(), &mut [0; 1][..]).unwrap())),
-        Box::new(move || drop(rustix::io::write(write.as_fd(), b"x").unwrap())),
+        Box::new(move || {
+            rustix::io::read(read.as_fd(), &mut [0; 1][..]).unwrap();
+        }),
+        Box::new(move || {
+            rustix::io::write(write.as_fd(), b"x").unwrap();
+        }),
     ));
     ways.push((
         "monitor: nanosleep, 10 ms",

@@ -1,4 +1,38 @@
-//! Completion ports for Linux.
+//! Completion ports for Linux: the I/O system of Windows NT as a Rust library.
+//!
+//! A [`Port`] is a queue of packets and the threads that take them. At most so many of them run at once as there
+//! are processors, the one that parked last runs next, and **when a running one blocks, another is let in at
+//! once**: on a lock, a sleep, a database driver, a page fault. Handlers are plain blocking code.
+//!
+//! Operations are *overlapped*: started on a [`Socket`], [`File`] or [`Pipe`], they own their buffers until they are
+//! complete, and come back as a packet, ready to be started again.
+//!
+//! ```no_run
+#![doc = include_str!("../examples/echo.rs")]
+//! ```
+//!
+//! # Where to look
+//!
+//! - [`Port`], [`Workers`], [`blocking`]: packets, and who may run.
+//! - [`Socket`], [`File`], [`Pipe`]: what operations are started on; [`op`]: the operations.
+//! - [`Overlapped`]: an operation to wait for instead of a packet.
+//! - [`Status`]: how an operation ended, in Windows' terms, Winsock's and Linux'.
+//! - [`Limits`], [`snapshot`]: what there is at most, and what there is now.
+//!
+//! Numbers such as S052 in this documentation name the statements about Windows that the library keeps; they are
+//! listed, each with the test that shows it, in `docs/semantics.md`.
+//!
+//! # Rules
+//!
+//! - An operation that is pending or completes at once queues exactly one packet, unless its handle skips those
+//!   of immediate success. One that is refused queues none, and comes back to its caller.
+//! - Operations stacked on one socket complete in the order they were started, each with its full count, unless
+//!   the connection fails half way.
+//! - An operation under way keeps its handle open. Closing the handle ends it, with a packet.
+//! - A thread becomes a worker of a port by its first `get`, and counts as running until it waits again, blocks,
+//!   ends, or takes from another port.
+//!
+//! Linux 5.11 or newer. No `unsafe` outside `driver/` and `sync/`.
 #![warn(missing_docs)]
 
 pub mod diagnose;

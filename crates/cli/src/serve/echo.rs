@@ -277,7 +277,7 @@ impl Server {
         };
         one(&self.counters.messages);
         self.counters.bytes.fetch_add(count as u64, Relaxed);
-        let Some(connection) = recv.socket() else { return };
+        let Ok(connection) = recv.socket() else { return };
         match connection.send(recv.into_send()) {
             Ok(Started::Done(send)) => self.receive(peer, &connection, send.into_recv()),
             Ok(_) => {}
@@ -287,8 +287,8 @@ impl Server {
 
     fn sent(&self, peer: SocketAddr, send: op::Send) {
         match (send.result(), send.socket()) {
-            (Ok(_), Some(connection)) => self.receive(peer, &connection, send.into_recv()),
-            (Ok(_), None) => {}
+            (Ok(_), Ok(connection)) => self.receive(peer, &connection, send.into_recv()),
+            (Ok(_), Err(_)) => {}
             (Err(status), _) => self.ended(peer, status),
         }
     }

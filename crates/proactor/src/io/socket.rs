@@ -203,8 +203,12 @@ impl Socket {
             facts |= Facts::LISTENING | Facts::BOUND;
         } else if net::getpeername(&fd).is_ok() {
             facts |= Facts::CONNECTED | Facts::BOUND;
-        } else if let Ok(Address::Ip(own)) = address_of(net::getsockname(&fd).ok()) {
-            facts.set(Facts::BOUND, own.port() != 0);
+        } else {
+            let bound = match net::getsockname(&fd)? {
+                any if any.address_family() == AddressFamily::UNIX => any.addr_len() > size_of::<u16>() as u32,
+                any => address_of(Some(any))?.ip().is_some_and(|own| own.port() != 0),
+            };
+            facts.set(Facts::BOUND, bound);
         }
         Ok(Socket(Handle::new(class, fd, facts)))
     }
@@ -363,10 +367,11 @@ fn socket_of(owner: &Option<Arc<dyn Any + Send + Sync>>) -> Option<Socket> {
 macro_rules! sockets_of {
     ($($name:ident)*) => {$(
         impl op::$name {
-            /// The socket it was started on. `None` if it never was, or was on a pipe.
-            pub fn socket(&self) -> Option<Socket> {
+            /// The socket it was started on. `INVALID_HANDLE` if it never was, or was on a pipe.
+            pub fn socket(&self) -> Result<Socket, Status> {
                 let block = op::sealed::Sealed::block(self);
-                socket_of(&block.owner).filter(|socket| socket.0.class != Class::Pipe)
+                let socket = socket_of(&block.owner).filter(|socket| socket.0.class != Class::Pipe);
+                socket.ok_or(Status::INVALID_HANDLE)
             }
         }
     )*};

@@ -6,8 +6,10 @@ use crate::op::{OpId, Operation};
 use crate::status::Status;
 
 /// An operation that was accepted.
+///
+/// Unless the handle skips packets ([`Modes`](crate::Modes)) there is nothing in it that must be looked at: the
+/// operation comes back in its packet.
 #[derive(Debug)]
-#[must_use = "an operation that is done at once on a skipping handle is only in here"]
 pub enum Started<O> {
     /// It has to wait (`ERROR_IO_PENDING`). One packet will come.
     Pending(OpId),
