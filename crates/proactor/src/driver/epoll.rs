@@ -84,6 +84,15 @@ impl Poller {
         };
     }
 
+    /// What there is, without waiting. A call is for one who waits, so it is passed on: swallowed here, nobody
+    /// would come, and no further call would be made while this one seems to be on its way.
+    pub(crate) fn look(&self, harvest: &mut Harvest) {
+        self.wait(harvest, Some(Duration::ZERO));
+        if harvest.iter().count() < harvest.len {
+            self.call();
+        }
+    }
+
     /// Wakes one waiter, or keeps the next one from sleeping.
     pub(crate) fn call(&self) {
         // EAGAIN: 2^64 - 2 calls that nobody read; the counter is far from zero and stays readable.
@@ -130,6 +139,22 @@ mod tests {
         let poller = Poller::new().unwrap();
         poller.call();
         poller.wait(&mut Harvest::new(), Some(Duration::MAX));
+    }
+
+    #[test]
+    fn a_look_leaves_calls_to_those_who_wait() {
+        let poller = Poller::new().unwrap();
+        let (read, write) = rustix::pipe::pipe().unwrap();
+        poller.add(read.as_fd(), 7).unwrap();
+        rustix::io::write(&write, b"x").unwrap();
+        poller.call();
+        let mut harvest = Harvest::new();
+        poller.look(&mut harvest);
+        assert_eq!(harvest.iter().map(|(token, _)| token).collect::<Vec<_>>(), [7]);
+        assert!(poller.is_ready(), "the call is still to be had");
+        poller.wait(&mut harvest, None);
+        poller.look(&mut harvest);
+        assert!(!poller.is_ready(), "and is made once");
     }
 
     #[test]

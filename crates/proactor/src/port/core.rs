@@ -312,7 +312,7 @@ where
     fn take(&self, member: &Member) -> Option<Packet<K, M>> {
         if member.taken.get() % LOOK_EVERY == LOOK_EVERY - 1 && self.table.len() > 0 {
             let mut harvest = Harvest::new();
-            self.poller.wait(&mut harvest, Some(Duration::ZERO));
+            self.poller.look(&mut harvest);
             self.set_aside(&harvest, false);
         }
         loop {
@@ -363,7 +363,7 @@ where
             return Err(Status::TIMEOUT);
         }
         let mut harvest = Harvest::new();
-        self.poller.wait(&mut harvest, Some(Duration::ZERO));
+        self.poller.look(&mut harvest);
         let packet = self.set_aside(&harvest, true).and_then(|(token, events)| self.serve(token, events));
         match packet {
             Some(packet) => Ok(self.handed(member, packet)),
