@@ -156,6 +156,10 @@ where
         let pushed = self.queue.push_within(Entry::Posted(key, message));
         pushed.map_err(|_| Status::TOO_MANY_POSTS)?;
         self.announce();
+        if self.is_closed() {
+            // It was closed meanwhile: whoever comes second, this or the close, drops the packet.
+            self.drain();
+        }
         Ok(())
     }
 
@@ -338,6 +342,15 @@ where
         let (key, source) = self.table.lookup(token)?;
         let block = source.ready(events, true)?;
         Some(Packet { key, op: Op::from_block(block) })
+    }
+
+    /// What the kernel's queue holds, for one that is not parked there. A call that it finds is for those who are,
+    /// and goes on to them: nobody would decide on another wake before one of them has come out.
+    fn look(&self, harvest: &mut Harvest) {
+        self.poller.wait(harvest, Some(Duration::ZERO));
+        if harvest.was_called() && self.gate.counts().polling > 0 {
+            self.poller.call();
+        }
     }
 
     /// Puts a harvest into the queue, for any seat to take, except for the first event if `keep` asks for it.
