@@ -344,15 +344,6 @@ where
         Some(Packet { key, op: Op::from_block(block) })
     }
 
-    /// What the kernel's queue holds, for one that is not parked there. A call that it finds is for those who are,
-    /// and goes on to them: nobody would decide on another wake before one of them has come out.
-    fn look(&self, harvest: &mut Harvest) {
-        self.poller.wait(harvest, Some(Duration::ZERO));
-        if harvest.was_called() && self.gate.counts().polling > 0 {
-            self.poller.call();
-        }
-    }
-
     /// Puts a harvest into the queue, for any seat to take, except for the first event if `keep` asks for it.
     fn set_aside(&self, harvest: &Harvest, keep: bool) -> Option<(u64, EventFlags)> {
         let mut events = harvest.iter();
