@@ -246,6 +246,8 @@ fn send_datagram(fd: BorrowedFd<'_>, block: &mut Block) -> Step {
             Step::done(Status::SUCCESS)
         }
         Err(Errno::AGAIN) => Step::Wait,
+        // S349: there is no peer, or no more.
+        Err(Errno::DESTADDRREQ | Errno::NOTCONN) => Step::done(Status::CONNECTION_INVALID),
         Err(Errno::CONNREFUSED) => Step::done(Status::PORT_UNREACHABLE),
         Err(error) => Step::done(receive_error(error)),
     }

@@ -32,7 +32,7 @@ impl Pipe {
     /// A pipe: the end to read from, and the end to write to.
     pub fn pair() -> Result<(Pipe, Pipe), Status> {
         let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-        Ok((Pipe::over(read), Pipe::over(write)))
+        Ok((Pipe::over(read, Facts::SEND_SHUT), Pipe::over(write, Facts::RECV_SHUT)))
     }
 
     /// Takes over an end of anyone's, a child's standard output for instance, and makes it non-blocking.
@@ -44,20 +44,26 @@ impl Pipe {
         }
         let flags = rustix::fs::fcntl_getfl(&fd)?;
         rustix::fs::fcntl_setfl(&fd, flags | OFlags::NONBLOCK)?;
-        Ok(Pipe::over(fd))
+        let facts = match flags & OFlags::RWMODE {
+            OFlags::RDONLY => Facts::SEND_SHUT,
+            OFlags::WRONLY => Facts::RECV_SHUT,
+            _ => Facts::empty(),
+        };
+        Ok(Pipe::over(fd, facts))
     }
 
-    fn over(fd: OwnedFd) -> Pipe {
-        Pipe(Handle::new(Class::Pipe, fd, Facts::empty()))
+    /// `facts` says which direction the end is not for.
+    fn over(fd: OwnedFd, facts: Facts) -> Pipe {
+        Pipe(Handle::new(Class::Pipe, fd, facts))
     }
 
     /// Receives (`ReadFile`). A zero-byte receive waits for data and takes none (S308). When the other end is
-    /// closed and all is read: `PIPE_BROKEN`.
+    /// closed and all is read: `PIPE_BROKEN`. On the end to write to: `ACCESS_DENIED`; a peek: `NOT_SUPPORTED`.
     pub fn recv(&self, recv: op::Recv) -> Result<Started<op::Recv>, Refused<op::Recv>> {
         self.0.start(recv)
     }
 
-    /// Sends (`WriteFile`): completes with the whole count.
+    /// Sends (`WriteFile`): completes with the whole count. On the end to read from: `ACCESS_DENIED`.
     pub fn send(&self, send: op::Send) -> Result<Started<op::Send>, Refused<op::Send>> {
         self.0.start(send)
     }

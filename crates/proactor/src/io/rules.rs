@@ -24,14 +24,23 @@ impl Handle {
                 connected(facts)?;
                 if facts.contains(Facts::SEND_SHUT) { Err(Status::PIPE_DISCONNECTED) } else { Ok(()) }
             }
-            Kind::Recv | Kind::Send => Ok(()),
-            Kind::RecvFrom if self.class == Class::Datagram => {
+            Kind::Recv | Kind::Send if self.class == Class::Pipe => end_is_for(facts, block),
+            Kind::Recv | Kind::RecvFrom if self.class == Class::Datagram => {
                 // S350: nothing can come to a socket that has no address.
-                if facts.contains(Facts::BOUND) { Ok(()) } else { Err(Status::INVALID_PARAMETER) }
+                if !facts.contains(Facts::BOUND) {
+                    Err(Status::INVALID_PARAMETER)
+                } else if facts.contains(Facts::RECV_SHUT) {
+                    Err(Status::PIPE_DISCONNECTED)
+                } else {
+                    Ok(())
+                }
             }
-            Kind::SendTo if self.class == Class::Datagram => {
+            Kind::Send | Kind::SendTo if self.class == Class::Datagram => {
+                if facts.contains(Facts::SEND_SHUT) {
+                    return Err(Status::PIPE_DISCONNECTED);
+                }
                 // S347: the kernel binds it now.
-                state.facts |= Facts::BOUND;
+                state.facts.set(Facts::BOUND, facts.contains(Facts::BOUND) || block.kind == Kind::SendTo);
                 Ok(())
             }
             // The service resumes an accept that had to pause; once descriptors run out it could not be started.
@@ -160,6 +169,18 @@ impl Handle {
             direction.ended = false;
             direction.ready = true;
         }
+        Ok(())
+    }
+}
+
+/// Each end of a pipe is for one direction, and none lets its data be looked at only.
+fn end_is_for(facts: Facts, block: &Block) -> Result<(), Status> {
+    let shut = if block.kind == Kind::Recv { Facts::RECV_SHUT } else { Facts::SEND_SHUT };
+    if facts.contains(shut) {
+        Err(Status::ACCESS_DENIED)
+    } else if block.flags.contains(Flags::PEEK) {
+        Err(Status::NOT_SUPPORTED)
+    } else {
         Ok(())
     }
 }

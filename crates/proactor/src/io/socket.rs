@@ -205,7 +205,9 @@ impl Socket {
             facts |= Facts::CONNECTED | Facts::BOUND;
         } else {
             let bound = match net::getsockname(&fd)? {
-                any if any.address_family() == AddressFamily::UNIX => any.addr_len() > size_of::<u16>() as u32,
+                any if any.address_family() == AddressFamily::UNIX => {
+                    any.addr_len() > size_of::<u16>() as u32
+                }
                 any => address_of(Some(any))?.ip().is_some_and(|own| own.port() != 0),
             };
             facts.set(Facts::BOUND, bound);
