@@ -2,7 +2,7 @@
 //! reader's choice of light or dark.
 
 use super::plot;
-use super::report::{Finding, Measured, Plot, Report};
+use super::report::{Finding, Measured, Plot, Report, Row};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -103,10 +103,53 @@ fn figure(plot: &Plot) -> String {
     out
 }
 
+/// The most columns that a phone has room for.
+const COLUMNS: usize = 4;
+
+/// If the rows are the same few values of several things, a line for each thing and a column for each value.
+fn crossed(rows: &[Row]) -> Option<String> {
+    let labels: Option<Vec<_>> = rows.iter().map(|row| row.label.rsplit_once(": ")).collect();
+    let labels = labels?;
+    let columns = labels.iter().take_while(|label| label.0 == labels[0].0).count();
+    let like_the_first = |(index, label): (usize, &(&str, &str))| {
+        label.1 == labels[index % columns].1 && label.0 == labels[index - index % columns].0
+    };
+    let crossed = columns > 1
+        && columns <= COLUMNS
+        && rows.len() > columns
+        && rows.len().is_multiple_of(columns)
+        && labels.iter().enumerate().all(like_the_first);
+    if !crossed {
+        return None;
+    }
+    let mut out = String::from("<table class=\"crossed\">\n<tr><th></th>");
+    let shared: Vec<_> = (0..columns)
+        .map(|column| rows.iter().skip(column).step_by(columns).all(|row| row.unit == rows[column].unit))
+        .collect();
+    for column in 0..columns {
+        let unit = if shared[column] { rows[column].unit.as_str() } else { "" };
+        out.push_str(&format!("<th>{}<span>{}</span></th>", escaped(labels[column].1), escaped(unit)));
+    }
+    out.push_str("</tr>\n");
+    for (line, labels) in rows.chunks_exact(columns).zip(labels.chunks_exact(columns)) {
+        out.push_str(&format!("<tr><td>{}</td>", escaped(labels[0].0)));
+        for (row, shared) in line.iter().zip(&shared) {
+            let unit = if *shared { "" } else { row.unit.as_str() };
+            out.push_str(&format!("<td class=\"value\">{} <span>{}</span></td>", row.shown(), escaped(unit)));
+        }
+        out.push_str("</tr>\n");
+    }
+    out.push_str("</table>\n");
+    Some(out)
+}
+
 /// Rows whose labels begin alike, up to a colon, stand under one heading.
 fn table(measured: &Measured) -> String {
     if measured.rows.is_empty() {
         return String::new();
+    }
+    if let Some(table) = crossed(&measured.rows) {
+        return table;
     }
     let mut out = String::from("<table>\n");
     let mut group = None;
@@ -160,7 +203,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::report::{Machine, Row, Series, Shape, Verdict};
+    use crate::lab::report::{Machine, Series, Shape, Verdict};
 
     fn report() -> Report {
         let plot = |shape| Plot {
@@ -206,6 +249,20 @@ mod tests {
     #[test]
     fn each_shape_is_drawn() {
         assert_eq!(page(&report()).matches("</svg>").count(), 3);
+    }
+
+    #[test]
+    fn the_same_values_of_several_things_are_crossed() {
+        let rows = |labels: &[&str]| -> Vec<Row> {
+            labels.iter().map(|label| Row::new(*label, 1.0, "us")).collect()
+        };
+        let table = crossed(&rows(&["a: x", "a: y", "b: x", "b: y"])).expect("two things, two values");
+        assert_eq!(table.matches("<tr>").count(), 3);
+        for other in
+            [&["a: x", "a: y", "b: x"][..], &["a: x", "a: y", "b: x", "b: z"], &["x", "y"], &["a: x", "a: y"]]
+        {
+            assert!(crossed(&rows(other)).is_none(), "{other:?}");
+        }
     }
 
     #[test]

@@ -143,6 +143,12 @@ pub fn context_switches() -> u64 {
         .sum()
 }
 
+/// What this process has had of all processors.
+pub fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
 /// The name of a file on disk, removed when this is dropped.
 pub struct Scratch(PathBuf);
 

@@ -22,8 +22,8 @@ pub const TEXT: RGBColor = RGBColor(0x47, 0x55, 0x69);
 pub const LINE: RGBColor = RGBColor(0xE2, 0xE8, 0xF0);
 
 /// Small, so that the text is still readable when the image is as wide as a phone.
-const SIZE: (u32, u32) = (560, 300);
-const FONT: (&str, u32) = ("sans-serif", 14);
+const SIZE: (u32, u32) = (560, 310);
+const FONT: (&str, u32) = ("sans-serif", 18);
 
 /// The colour as SVG writes it.
 pub fn name(color: RGBColor) -> String {
@@ -94,7 +94,7 @@ fn draw(plot: &Plot, image: &mut String) -> Drawn {
 fn frame<'a, 'b, 'c, 'd>(
     builder: &'c mut ChartBuilder<'a, 'b, SVGBackend<'d>>,
 ) -> &'c mut ChartBuilder<'a, 'b, SVGBackend<'d>> {
-    builder.margin(8).margin_right(18).x_label_area_size(44).y_label_area_size(64)
+    builder.margin(8).margin_right(18).x_label_area_size(52).y_label_area_size(82)
 }
 
 fn mesh<X>(

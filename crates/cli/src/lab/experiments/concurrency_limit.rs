@@ -62,7 +62,7 @@ fn run(effort: Effort) -> Result<Measured, Failure> {
     ];
     let processors = proactor::processors();
     let notes = vec![format!(
-        "This process may use {processors} processors: beyond that limit more workers at once bring no more packets."
+        "This process may use {processors} processors: on a quiet machine more workers at once bring no more packets."
     )];
     Ok(Measured { verdict: verdict(&seen, jobs), rows, plots, notes })
 }

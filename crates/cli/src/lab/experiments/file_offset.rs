@@ -70,7 +70,7 @@ fn run(effort: Effort) -> Result<Measured, Failure> {
             Row::count("length after two writes at offset 0", BLOCK * usize::from(facts.overwritten == rounds), "bytes"),
             Row::count("length of an ordinary file after two writes", ordinary()?, "bytes"),
             Row::count("rounds in which one write overwrote the other", facts.overwritten, "rounds"),
-            Row::count("of them: what was started second stayed", facts.second_stayed, "rounds"),
+            Row::count("rounds in which the one started second stayed", facts.second_stayed, "rounds"),
             Row::count("blocks intact that had offsets of their own", facts.blocks_intact, "of 64"),
         ],
         plots: Vec::new(),

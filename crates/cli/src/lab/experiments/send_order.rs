@@ -11,6 +11,7 @@ use proactor::{Op, Port, Socket, op};
 use super::Experiment;
 use crate::lab::measure::{Effort, Failure, take};
 use crate::lab::report::{Measured, Plot, Row, Series, Shape, Verdict};
+use crate::say;
 
 pub const EXPERIMENT: Experiment = Experiment {
     id: "send-order",
@@ -53,7 +54,7 @@ fn run(effort: Effort) -> Result<Measured, Failure> {
     let small = [100, 200, 150];
     let large: Vec<usize> = [1, 4, 2, 3, 1, 2].map(|size| size * MIB)[..effort.of(6, 3)].to_vec();
     let quick = Reader { pause: Duration::ZERO, reset_after: None };
-    let slow = Reader { pause: Duration::from_micros(200), reset_after: None };
+    let slow = Reader { pause: Duration::from_millis(1), reset_after: None };
     let half = large.iter().sum::<usize>() / 2;
     let reset = Reader { reset_after: Some(half), ..slow };
 
@@ -83,7 +84,11 @@ fn run(effort: Effort) -> Result<Measured, Failure> {
     rows.push(Row::count("cut: whole messages reported", cut.iter().filter(|sent| !sent.failed).count(), ""));
     if let Some(sent) = cut.iter().find(|sent| sent.failed) {
         rows.push(Row::count(
-            format!("cut: message {} of {} bytes reports an error and", sent.number + 1, sent.asked),
+            format!(
+                "cut: message {} of {} reports an error and",
+                sent.number + 1,
+                say::bytes(sent.asked as u64)
+            ),
             sent.bytes,
             "bytes",
         ));
@@ -126,6 +131,7 @@ fn exchange(lengths: &[usize], how: Reader) -> Result<(Vec<Sent>, Got, usize), F
     let (peer, _) = listener.accept()?;
     let socket = Socket::from_fd(stream)?;
     socket.set_nodelay(true)?;
+    // The kernel makes a few KiB of it, the least there is.
     socket.set_send_buffer(1)?;
     let port: Port = Port::new(0)?;
     socket.associate(&port, 0)?;
@@ -154,23 +160,32 @@ fn mark(number: usize) -> u8 {
     number as u8 + 1
 }
 
+/// What a slow reader takes between two rests.
+const REST_EVERY: usize = 256 << 10;
+
 fn read(mut peer: TcpStream, lengths: &[usize], how: Reader) -> std::io::Result<Got> {
     let mut expected =
         lengths.iter().enumerate().flat_map(|(number, length)| std::iter::repeat_n(mark(number), *length));
     let (mut got, mut memory) = (Got { bytes: 0, misplaced: 0 }, vec![0; 128 << 10]);
+    let mut rest_at = REST_EVERY;
     loop {
         if how.reset_after.is_some_and(|most| got.bytes >= most) {
             // A connection that is closed with no time to linger is reset.
             socket2::SockRef::from(&peer).set_linger(Some(Duration::ZERO))?;
             return Ok(got);
         }
+        // The sender's buffer holds one segment; an acknowledgement that waits for a second one waits 40 ms.
+        rustix::net::sockopt::set_tcp_quickack(&peer, true)?;
         let count = peer.read(&mut memory)?;
         if count == 0 {
             return Ok(got);
         }
         got.bytes += count;
         got.misplaced += memory[..count].iter().filter(|byte| expected.next() != Some(**byte)).count();
-        thread::sleep(how.pause);
+        if got.bytes >= rest_at {
+            rest_at = got.bytes + REST_EVERY;
+            thread::sleep(how.pause);
+        }
     }
 }
 

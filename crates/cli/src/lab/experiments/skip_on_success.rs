@@ -57,8 +57,8 @@ fn run(effort: Effort) -> Result<Measured, Failure> {
             Row::new("without the mode", rate(facts.plain_packets), "packets an operation"),
             Row::new("with it, done at once", rate(facts.skip_packets), "packets an operation"),
             Row::new("with it, pending", rate(facts.pending_packets), "packets an operation"),
-            Row::new("without the mode: cost of an operation", each(&plain_times), "ns"),
-            Row::new("with it: cost of an operation", each(&skip_times), "ns"),
+            Row::new("cost of an operation without the mode", each(&plain_times), "ns"),
+            Row::new("cost of an operation with it", each(&skip_times), "ns"),
         ],
         plots: vec![Plot {
             title: "A send of 64 bytes, from its start to having it back".into(),

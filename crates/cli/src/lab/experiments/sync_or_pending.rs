@@ -41,11 +41,12 @@ fn run(effort: Effort) -> Result<Measured, Failure> {
     for kind in &kinds {
         let taken: u64 = kind.packets.iter().copied().map(u64::from).sum();
         rows.push(Row::count(format!("{}: operations", kind.name), count, ""));
-        rows.push(Row::count(format!("{}: of them done at once", kind.name), kind.at_once, ""));
+        rows.push(Row::count(format!("{}: done at once", kind.name), kind.at_once, ""));
         rows.push(Row::count(format!("{}: packets", kind.name), taken, ""));
     }
-    rows.push(Row::count("refused starts", count, ""));
-    rows.push(Row::count("refused starts: packets", refused, ""));
+    rows.push(Row::count("start that is refused: operations", count, ""));
+    rows.push(Row::count("start that is refused: done at once", 0u64, ""));
+    rows.push(Row::count("start that is refused: packets", refused, ""));
     Ok(Measured { verdict: verdict(&kinds, refused), rows, plots: Vec::new(), notes: Vec::new() })
 }
 
