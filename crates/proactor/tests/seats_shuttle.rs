@@ -1,5 +1,5 @@
 //! The seats under some thousands of random schedules, with more threads than loom could search: several posters,
-//! workers that park in either place, block, leave and come back. A wake-up that is lost shows as a deadlock.
+//! workers that park in either place, poll, block, leave and come back. A wake-up that is lost shows as a deadlock.
 
 #![allow(dead_code, reason = "the port uses the rest of the included files")]
 
@@ -30,6 +30,9 @@ fn work(port: &Mini) {
     let mut worker = Worker::new(Polling);
     loop {
         worker.place = if thread_rng().gen_bool(0.5) { Polling } else { Parked };
+        if thread_rng().gen_bool(0.2) {
+            port.look();
+        }
         let Some(number) = port.next(&mut worker) else { break };
         if thread_rng().gen_bool(0.3) {
             port.blocking(&mut worker, thread::yield_now);

@@ -35,6 +35,10 @@ impl Permit {
         }
         *there = false;
     }
+
+    fn try_take(&self) -> bool {
+        std::mem::take(&mut *self.there.lock().unwrap())
+    }
 }
 
 pub struct Mini {
@@ -137,6 +141,14 @@ impl Mini {
                 Place::Parked => self.park_sleeping(worker),
             }
             parked = true;
+        }
+    }
+
+    /// A look at the kernel's queue by a worker that is not parked there: a removal that only polls, or one of
+    /// many while packets come without end. A call that it finds is passed on to those who wait.
+    pub fn look(&self) {
+        if self.kernel.try_take() {
+            self.kernel.give();
         }
     }
 
