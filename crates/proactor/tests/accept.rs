@@ -313,6 +313,20 @@ fn s104_cancelling_finds_an_accept_whose_client_is_silent() {
     }
 }
 
+#[test]
+fn s105_nor_when_its_connection_has_arrived_and_its_first_data_have_not() {
+    for place in Place::both() {
+        let packets = on_port(&place);
+        let socket = Socket::stream(&place.address).unwrap();
+        let mut client = silent(&place, &packets, with_data(1).into_socket(&socket));
+        assert_eq!(socket.cancel_all(), Err(Status::NOT_FOUND));
+        assert_eq!(socket.cancel_mine(), Ok(()));
+        packets.assert_none();
+        client.write_all(b"goes on").unwrap();
+        assert_eq!(expect!(Accept, packets.next()).data(), b"goes on");
+    }
+}
+
 /// A cancellation that was granted is followed by the packet, however the accept stood at that moment: waiting
 /// for a client, taking one, or waiting for its data.
 #[test]

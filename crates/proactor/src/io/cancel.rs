@@ -48,32 +48,48 @@ impl Handle {
             file::backend().cancel(id);
         }
         for child in children {
-            count += child.cancel_where(which);
+            count += child.cancel_adopted(self.place(), &which);
         }
         count
     }
 
+    /// Of the operations that wait here those that were started on the handle at `owner`.
+    fn cancel_adopted(&self, owner: usize, which: &dyn Fn(&Tag) -> bool) -> usize {
+        self.cancel_where(|tag| tag.owner == owner && which(tag))
+    }
+
+    /// What [`Tag::owner`] is for operations of this handle.
+    fn place(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// Cancels of the operations of this handle, and of no other (S105).
+    fn cancel_own(&self, which: impl Fn(&Tag) -> bool + Copy) -> usize {
+        let me = self.place();
+        self.cancel_where(|tag| tag.owner == me && which(tag))
+    }
+
     /// One operation (`CancelIoEx` with an OVERLAPPED).
     pub(super) fn cancel(&self, id: OpId) -> Result<(), Status> {
-        self.found(self.cancel_where(|tag| tag.id == id))
+        self.found(self.cancel_own(|tag| tag.id == id))
     }
 
     /// All of them (`CancelIoEx` without).
     pub(super) fn cancel_all(&self) -> Result<(), Status> {
-        self.found(self.cancel_where(|_| true))
+        self.found(self.cancel_own(|_| true))
     }
 
     /// Those that this thread started (`CancelIo`); none is no error (S101).
     pub(super) fn cancel_mine(&self) -> Result<(), Status> {
         let me = ThreadNo::current();
-        self.cancel_where(|tag| tag.thread == me);
+        self.cancel_own(|tag| tag.thread == me);
         if self.is_closed() { Err(Status::INVALID_HANDLE) } else { Ok(()) }
     }
 
     /// A thread has ended: what it started here and no port is to receive (S110, S111).
     pub(super) fn cancel_of_dead(&self, thread: ThreadNo) {
         let portless = self.link.get().is_none();
-        self.cancel_where(|tag| tag.thread == thread && (tag.by_event || portless));
+        self.cancel_own(|tag| tag.thread == thread && (tag.by_event || portless));
     }
 
     fn found(&self, count: usize) -> Result<(), Status> {

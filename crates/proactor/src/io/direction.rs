@@ -4,6 +4,7 @@
 //! does. Readiness that comes meanwhile is counted, so that "would block" from before it does not hide it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::op::OpId;
 use crate::op::block::{Block, Route};
@@ -22,11 +23,18 @@ pub(super) struct Tag {
     pub(super) thread: ThreadNo,
     /// Its completion goes to an event and not to a port.
     pub(super) by_event: bool,
+    /// Where the handle is that it was started on: an accept may wait in the queue of the connection it took.
+    pub(super) owner: usize,
 }
 
 impl Tag {
     pub(super) fn of(block: &Block) -> Tag {
-        Tag { id: block.id, thread: block.thread, by_event: matches!(block.route, Route::Event(_)) }
+        Tag {
+            id: block.id,
+            thread: block.thread,
+            by_event: matches!(block.route, Route::Event(_)),
+            owner: block.owner.as_ref().map_or(0, |owner| Arc::as_ptr(owner).addr()),
+        }
     }
 }
 
