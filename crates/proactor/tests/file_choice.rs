@@ -40,12 +40,12 @@ fn the_choice_in_code_goes_before_the_environment_and_stays() {
         set_choice(Choice::Threads).expect("no file has been used yet");
         assert_eq!(choice_error(), None);
         use_files();
-        assert_eq!(snapshot().file_backend, "threads");
+        assert_eq!(snapshot().file_backend, Some("threads"));
         assert_eq!(set_choice(Choice::IoUring), Err(()));
         assert_eq!(set_choice(Choice::Threads), Ok(()));
         assert_eq!(set_choice(Choice::Auto), Ok(()), "what serves is one of those it allows");
         use_files();
-        assert_eq!((snapshot().file_backend, snapshot().file_panics), ("threads", 0));
+        assert_eq!((snapshot().file_backend, snapshot().file_panics), (Some("threads"), 0));
     });
 }
 
@@ -53,7 +53,7 @@ fn the_choice_in_code_goes_before_the_environment_and_stays() {
 fn the_environment_chooses() {
     with_environment("the_environment_chooses", "threads", || {
         use_files();
-        assert_eq!((snapshot().file_backend, choice_error()), ("threads", None));
+        assert_eq!((snapshot().file_backend, choice_error()), (Some("threads"), None));
     });
 }
 
@@ -66,7 +66,7 @@ fn io_uring_that_is_not_to_be_had_is_replaced_and_said_to_be() {
         match there {
             Ok(_) => assert_eq!((snapshot().file_backend, error), ("io_uring", None)),
             Err(why) => {
-                assert_eq!(snapshot().file_backend, "threads");
+                assert_eq!(snapshot().file_backend, Some("threads"));
                 assert!(error.is_some_and(|error| error.contains(&why.to_string())));
             }
         }

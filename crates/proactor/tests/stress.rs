@@ -411,7 +411,7 @@ impl Stress {
 }
 
 fn round(seed: u64) {
-    println!("seed {seed}, files by {}", proactor::snapshot().file_backend);
+    println!("seed {seed}, files by {:?}", proactor::snapshot().file_backend);
     let path = std::env::temp_dir().join(format!("proactor-stress-{}", std::process::id()));
     let stress = Stress::new(&path, seed);
     let handler = stress.clone();

@@ -8,8 +8,9 @@ pub use crate::port::PortSnapshot;
 pub struct Snapshot {
     /// Every port of this process that is still open.
     pub ports: Vec<PortSnapshot>,
-    /// Who moves the data of files that can't be moved at once: "io_uring" or "threads".
-    pub file_backend: &'static str,
+    /// Who moves the data of files that can't be moved at once: "io_uring" or "threads". `None` while no
+    /// operation has needed that yet.
+    pub file_backend: Option<&'static str>,
     /// File operations that are with it.
     pub file_operations: usize,
     /// Times that an operation panicked inside it; each cost that operation and nobody else's.
@@ -27,12 +28,12 @@ pub struct Snapshot {
 /// # Ok::<(), proactor::Status>(())
 /// ```
 pub fn snapshot() -> Snapshot {
-    let backend = crate::driver::file::backend();
+    let backend = crate::driver::file::serving();
     Snapshot {
         ports: crate::port::ports(),
-        file_backend: backend.name(),
-        file_operations: backend.in_flight(),
-        file_panics: backend.panics(),
+        file_backend: backend.map(|backend| backend.name()),
+        file_operations: backend.map_or(0, |backend| backend.in_flight()),
+        file_panics: backend.map_or(0, |backend| backend.panics()),
         accept_pauses: crate::trace::accept_pauses(),
     }
 }

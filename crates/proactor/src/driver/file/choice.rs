@@ -115,6 +115,11 @@ pub(crate) fn backend() -> &'static dyn Backend {
     &*SERVING.get_or_init(|| start(wanted(*chosen))).backend
 }
 
+/// The backend, if a file operation has needed one yet.
+pub(crate) fn serving() -> Option<&'static dyn Backend> {
+    SERVING.get().map(|serving| &*serving.backend)
+}
+
 /// Says which backend is to serve files, over what the environment says. Call it before the first file is used.
 /// Does not block, and starts nothing yet.
 ///
@@ -122,8 +127,13 @@ pub(crate) fn backend() -> &'static dyn Backend {
 /// use proactor::files::{Choice, set_choice};
 ///
 /// set_choice(Choice::Threads).expect("no file has been used yet");
-/// assert_eq!(proactor::snapshot().file_backend, "threads");
+/// # let path = std::env::temp_dir().join(format!("proactor-choice-{}", std::process::id()));
+/// let file = proactor::File::options().write(true).create(true).open(&path)?;
+/// file.begin(proactor::op::Flush::new())?.wait().result()?;
+/// assert_eq!(proactor::snapshot().file_backend, Some("threads"));
 /// assert!(set_choice(Choice::IoUring).is_err());
+/// # std::fs::remove_file(&path).unwrap();
+/// # Ok::<(), proactor::Status>(())
 /// ```
 ///
 /// # Errors

@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::io::Errno;
 
-pub(crate) use choice::backend;
+pub(crate) use choice::{backend, serving};
 pub use choice::{Choice, ParseChoiceError, choice_error, set_choice};
 pub use probe::{RingFacts, WhyNot, probe_io_uring};
 
