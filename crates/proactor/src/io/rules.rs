@@ -46,12 +46,13 @@ impl Handle {
             // The service resumes an accept that had to pause; once descriptors run out it could not be started.
             Kind::Accept if facts.contains(Facts::LISTENING) => service().map(|_| ()),
             Kind::Connect if stream => {
+                // S374: also of a socket that was accepted, and never bound by anyone.
+                if facts.contains(Facts::CONNECTED) {
+                    return Err(Status::CONNECTION_ACTIVE);
+                }
                 let can_be = facts.intersects(Facts::BOUND | Facts::REUSED);
                 if facts.intersects(Facts::LISTENING | Facts::ENGAGED) || !can_be {
                     return Err(Status::INVALID_PARAMETER);
-                }
-                if facts.contains(Facts::CONNECTED) {
-                    return Err(Status::CONNECTION_ACTIVE);
                 }
                 state.facts |= Facts::ENGAGED;
                 Ok(())
