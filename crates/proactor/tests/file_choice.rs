@@ -64,7 +64,7 @@ fn io_uring_that_is_not_to_be_had_is_replaced_and_said_to_be() {
         use_files();
         let error = choice_error();
         match there {
-            Ok(_) => assert_eq!((snapshot().file_backend, error), ("io_uring", None)),
+            Ok(_) => assert_eq!((snapshot().file_backend, error), (Some("io_uring"), None)),
             Err(why) => {
                 assert_eq!(snapshot().file_backend, Some("threads"));
                 assert!(error.is_some_and(|error| error.contains(&why.to_string())));

@@ -132,7 +132,7 @@ fn machine() -> Machine {
         processor,
         processors: proactor::processors(),
         kernel: format!("Linux {}", system.release().to_string_lossy()),
-        file_backend: proactor::snapshot().file_backend.into(),
+        file_backend: proactor::snapshot().file_backend.unwrap_or("none needed").into(),
         files_on: measure::file_system(&measure::folder_on_disk()).into(),
     }
 }
