@@ -87,6 +87,11 @@ fn data_that_came_before_a_reset_are_received_before_it_is_told() {
     await_reset(&ours);
     queued(ours.recv(op::Recv::new(vec![0; 16])));
     assert_eq!(expect!(Recv, packets.next()).data(), b"farewell");
+    // At once, or by packet where a short count was taken for "nothing more" before the port saw the reset.
+    match ours.recv(op::Recv::new(vec![0; 16])) {
+        Err(refused) => assert_eq!(refused.status, Status::CONNECTION_RESET),
+        Ok(_) => assert_eq!(packets.next().status(), Status::CONNECTION_RESET),
+    }
     assert_eq!(refused(ours.recv(op::Recv::new(vec![0; 16]))).0, Status::CONNECTION_RESET);
 }
 
