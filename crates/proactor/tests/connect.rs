@@ -257,7 +257,7 @@ fn many_connects_at_once_each_complete_once_with_their_own_peer() {
                 let connect = op::Connect::new(place.address.clone()).with_data(n.to_le_bytes().to_vec());
                 let _ = socket.connect(connect.with_tag(n)).unwrap();
             }
-            let mut seen = vec![false; MANY];
+            let mut seen = [false; MANY];
             for _ in 0..MANY {
                 let connect = expect!(Connect, packets.next());
                 assert_eq!(connect.result(), Ok(8));

@@ -169,7 +169,7 @@ impl Stress {
         }
         let address = Address::Ip(self.address);
         let Ok(socket) = Socket::to_connect(&address) else { return };
-        if generation % 3 == 0 {
+        if generation.is_multiple_of(3) {
             socket.set_modes(Modes::SKIP_COMPLETION_PORT_ON_SUCCESS).unwrap();
         }
         socket.associate(&self.port, Key::End { slot, side: 0, generation }).unwrap();
