@@ -25,8 +25,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::io::Errno;
 
-pub(crate) use choice::{backend, serving};
 pub use choice::{Choice, ParseChoiceError, choice_error, set_choice};
+pub(crate) use choice::{backend, serving};
 pub use probe::{RingFacts, WhyNot, probe_io_uring};
 
 /// The most pieces of memory one call moves. Windows' scatter lists are of pages, so 64 are 256 KiB a call; a
