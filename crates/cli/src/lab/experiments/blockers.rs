@@ -41,7 +41,7 @@ pub fn blockers() -> Result<(Vec<Blocker>, Vec<String>), Failure> {
     match disk_read()? {
         Some(blocker) => all.push(blocker),
         None => notes.push(
-            "The uninterruptible kind (state D) is left out: no read of this file system takes long enough."
+            "The uninterruptible kind (state D) is left out: no read of this file system sleeps long enough."
                 .into(),
         ),
     }
@@ -160,17 +160,17 @@ fn sleep() -> Blocker {
     Blocker {
         name: "nanosleep",
         timed: true,
-        block: Arc::new(|| std::thread::sleep(Duration::from_millis(12))),
+        block: Arc::new(|| std::thread::sleep(Duration::from_millis(30))),
         arm: nothing(),
         release: nothing(),
     }
 }
 
-/// How long a read from the disk should take: many times what the monitor needs.
-const DISK_READ: Duration = Duration::from_millis(10);
+/// How long a read from the disk should keep its thread asleep: many times what the monitor needs.
+const ASLEEP: Duration = Duration::from_millis(10);
 
-/// A read past the cache sleeps uninterruptibly, as a page fault does. `None` where no read takes long enough, as
-/// on a file system in memory.
+/// A read past the cache sleeps uninterruptibly, as a page fault does. `None` where no read sleeps long enough, as
+/// on a file system in memory: copying takes time too, but it is no sleep.
 fn disk_read() -> Result<Option<Blocker>, Failure> {
     const MIB: usize = 1 << 20;
     let scratch = Scratch::new("disk");
@@ -183,13 +183,13 @@ fn disk_read() -> Result<Option<Blocker>, Failure> {
                 .as_mut()
                 .is_some_and(|bytes| file.read_at(bytes, 0).is_ok_and(|count| count == bytes.len()))
         };
-        let took = (0..3).map(|_| {
-            let start = Instant::now();
-            read().then(|| start.elapsed())
+        let asleep = (0..3).map(|_| {
+            let (start, busy) = (Instant::now(), thread_time());
+            read().then(|| start.elapsed().saturating_sub(thread_time().saturating_sub(busy)))
         });
         // The fastest one counts: the next may be as fast.
-        match took.min().flatten() {
-            Some(took) if took >= DISK_READ => {
+        match asleep.min().flatten() {
+            Some(asleep) if asleep >= ASLEEP => {
                 return Ok(Some(Blocker {
                     name: "read from the disk (uninterruptible)",
                     timed: true,
@@ -205,6 +205,12 @@ fn disk_read() -> Result<Option<Blocker>, Failure> {
         }
     }
     Ok(None)
+}
+
+/// What the calling thread has had of a processor.
+fn thread_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 /// A file of that size, open for reads past the cache, if the file system has those.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use proactor::{Buf, File, Port, op};
 use rustix::fs::Advice;
-use rustix::io::{ReadWriteFlags, preadv2};
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
 use super::Experiment;
 use crate::lab::measure::{Effort, Failure, Scratch, Times, file_system, take};
@@ -33,6 +33,8 @@ enum Way {
     Unbuffered,
     /// Neither is to be had: the files of this file system *are* their cached pages.
     None,
+    /// The file system answers no read without waiting for it, cached or not: all are pending.
+    AlwaysPending,
 }
 
 #[derive(Default)]
@@ -55,8 +57,11 @@ fn run(effort: Effort) -> Result<Measured, Failure> {
     std::fs::read(scratch.path())?;
     let cached = read_blocks(&File::from_fd(plain.try_clone()?)?, blocks, reads)?;
 
+    let answers = at_once(&plain, 0) != Err(Errno::OPNOTSUPP);
     rustix::fs::fadvise(&plain, 0, None, Advice::DontNeed)?;
-    let (way, uncached) = if forgotten(&plain, blocks) {
+    let (way, uncached) = if !answers {
+        (Way::AlwaysPending, Reads::default())
+    } else if forgotten(&plain, blocks) {
         (Way::Forgotten, read_blocks(&File::from_fd(plain)?, blocks - SAMPLES, reads.min(blocks / 2))?)
     } else {
         match File::options().read(true).unbuffered(true).open(scratch.path()) {
@@ -72,7 +77,7 @@ fn run(effort: Effort) -> Result<Measured, Failure> {
 fn measured(way: Way, folder: &str, cached: &Reads, uncached: &Reads) -> Measured {
     let mut notes = vec![format!("The file was on {folder}.")];
     match way {
-        Way::Forgotten => {}
+        Way::Forgotten | Way::AlwaysPending => {}
         Way::Unbuffered => notes.push("The file system ignored the advice to forget, so the uncached reads were unbuffered ones.".into()),
         Way::None => notes.push("The file system ignored the advice to forget: its files live in the cache. No read of it can be pending.".into()),
     }
@@ -109,13 +114,15 @@ const SAMPLES: usize = 32;
 
 /// Whether the page cache no longer has the end of the file: a read that must not wait would have to.
 fn forgotten(file: &std::fs::File, blocks: usize) -> bool {
-    let mut memory = [0; BLOCK];
-    let would_wait = |number: &usize| {
-        let bufs = &mut [rustix::io::IoSliceMut::new(&mut memory)];
-        let read = preadv2(file, bufs, (number * BLOCK) as u64, ReadWriteFlags::NOWAIT);
-        matches!(read, Err(rustix::io::Errno::AGAIN))
-    };
+    let would_wait = |number: &usize| at_once(file, *number) == Err(Errno::AGAIN);
     (blocks - SAMPLES..blocks).filter(would_wait).count() > SAMPLES / 2
+}
+
+/// A read that must not wait.
+fn at_once(file: &std::fs::File, number: usize) -> Result<usize, Errno> {
+    let mut memory = [0; BLOCK];
+    let bufs = &mut [rustix::io::IoSliceMut::new(&mut memory)];
+    preadv2(file, bufs, (number * BLOCK) as u64, ReadWriteFlags::NOWAIT)
 }
 
 /// Reads so many different blocks, one at a time, far from each other.
@@ -155,6 +162,11 @@ fn verdict(way: Way, cached: &Reads, uncached: &Reads) -> Verdict {
     Verdict::unless(
         [
             (wrong > 0, format!("{wrong} reads brought something else than was written")),
+            (
+                way == Way::AlwaysPending,
+                "this file system answers no read without waiting (RWF_NOWAIT), so every read is pending"
+                    .into(),
+            ),
             // Under pressure the kernel may drop a page, and a neighbour may bring one back.
             (
                 all == 0 || at_once * 100 < all * 95,
@@ -185,6 +197,7 @@ mod tests {
         assert!(!verdict(Way::Forgotten, &reads(100, 50), &reads(100, 0)).holds);
         assert!(!verdict(Way::Unbuffered, &reads(100, 100), &reads(100, 60)).holds);
         assert!(!verdict(Way::Forgotten, &reads(100, 100), &reads(0, 0)).holds);
+        assert!(!verdict(Way::AlwaysPending, &reads(100, 0), &reads(0, 0)).holds);
         let wrong = Reads { wrong: 1, ..reads(100, 100) };
         assert!(!verdict(Way::Forgotten, &wrong, &reads(100, 0)).holds);
     }

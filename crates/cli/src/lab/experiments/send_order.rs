@@ -62,6 +62,37 @@ fn run(effort: Effort) -> Result<Measured, Failure> {
     let (pressed, pressed_got, pending) = exchange(&large, slow)?;
     let (cut, cut_got, _) = exchange(&large, reset)?;
 
+    let rows = rows(&first, (&pressed, &pressed_got, pending), (&cut, &cut_got));
+    let plot = Plot {
+        title: "A connection that is reset half way".into(),
+        x: "message".into(),
+        y: "MiB".into(),
+        shape: Shape::Bars((1..=cut.len()).map(|number| number.to_string()).collect()),
+        series: vec![
+            Series::over_names("asked for", cut.iter().map(|sent| sent.asked as f64 / MIB as f64)),
+            Series::over_names("reported", cut.iter().map(|sent| sent.bytes as f64 / MIB as f64)),
+        ],
+    };
+    Ok(Measured {
+        verdict: verdict(
+            &[("stacked", &first, &first_got), ("back-pressure", &pressed, &pressed_got)],
+            pending,
+            (&cut, &cut_got),
+        ),
+        rows,
+        plots: vec![plot],
+        notes: vec![
+            "A count says what the kernel took, not what the peer has read: at a reset, some of it is lost."
+                .into(),
+        ],
+    })
+}
+
+fn rows(
+    first: &[Sent],
+    (pressed, pressed_got, pending): (&[Sent], &Got, usize),
+    (cut, cut_got): (&[Sent], &Got),
+) -> Vec<Row> {
     let mut rows: Vec<_> = first
         .iter()
         .map(|sent| {
@@ -98,29 +129,7 @@ fn run(effort: Effort) -> Result<Measured, Failure> {
         cut.iter().filter(|sent| sent.failed).count().saturating_sub(1),
         "",
     ));
-    let plot = Plot {
-        title: "A connection that is reset half way".into(),
-        x: "message".into(),
-        y: "MiB".into(),
-        shape: Shape::Bars((1..=cut.len()).map(|number| number.to_string()).collect()),
-        series: vec![
-            Series::over_names("asked for", cut.iter().map(|sent| sent.asked as f64 / MIB as f64)),
-            Series::over_names("reported", cut.iter().map(|sent| sent.bytes as f64 / MIB as f64)),
-        ],
-    };
-    Ok(Measured {
-        verdict: verdict(
-            &[("stacked", &first, &first_got), ("back-pressure", &pressed, &pressed_got)],
-            pending,
-            (&cut, &cut_got),
-        ),
-        rows,
-        plots: vec![plot],
-        notes: vec![
-            "A count says what the kernel took, not what the peer has read: at a reset, some of it is lost."
-                .into(),
-        ],
-    })
+    rows
 }
 
 /// Sends messages of those lengths all at once, takes their packets, and returns them with what the reader got
