@@ -128,10 +128,13 @@ fn machine() -> Machine {
     let model = facts.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     let processor = model.map_or(std::env::consts::ARCH, |(_, name)| name.trim()).to_owned();
     let system = rustix::system::uname();
+    let release = system.release().to_string_lossy();
+    // What follows a dash names whoever built it.
+    let version = release.split('-').next().unwrap_or_default();
     Machine {
         processor,
         processors: proactor::processors(),
-        kernel: format!("Linux {}", system.release().to_string_lossy()),
+        kernel: format!("Linux {version}"),
         file_backend: proactor::snapshot().file_backend.unwrap_or("none needed").into(),
         files_on: measure::file_system(&measure::folder_on_disk()).into(),
     }
