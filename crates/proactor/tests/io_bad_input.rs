@@ -42,8 +42,8 @@ fn operations_of_another_kind_of_handle_are_refused() {
     assert_eq!(refused(reader.start(op::RecvFrom::new(vec![0; 4]))).0, wrong);
     assert_eq!(refused(writer.start(op::Write::new(0, "x"))).0, wrong);
     assert_eq!(refused(writer.start(op::Connect::new(nowhere()))).0, wrong);
-    assert_eq!(refused(file.start(op::Recv::new(vec![0; 4]))).0, wrong);
-    assert_eq!(refused(file.start(op::Send::new("x"))).0, wrong);
+    assert_eq!(refused(file.start(op::Recv::new(vec![0; 4]))).0, Status::OBJECT_TYPE_MISMATCH);
+    assert_eq!(refused(file.start(op::Send::new("x"))).0, Status::OBJECT_TYPE_MISMATCH);
     assert_eq!(refused(stream.accept(op::Accept::new())).0, wrong, "it does not listen");
     assert_eq!(stream.set_peer(Some(&nowhere())), Err(wrong));
     assert_eq!([stream.pending(), datagram.pending(), reader.pending(), file.pending()], [0; 4]);

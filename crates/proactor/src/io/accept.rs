@@ -37,7 +37,7 @@ impl Handle {
     /// The accept goes on as the first receive of the connection it took, in whose queue it is already; it still
     /// belongs to the listening socket, whose port and key its packet has (S015, S363).
     pub(super) fn go_on(self: &Arc<Self>) {
-        let watched = self.ensure_watched(&mut self.state.lock());
+        let watched = self.ensure_watched(&mut self.state.lock(), true);
         if watched.is_err() {
             self.cancel_where(|_| true);
         } else {

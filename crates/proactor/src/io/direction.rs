@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::op::OpId;
-use crate::op::block::{Block, Route};
+use crate::op::block::{Block, Blocks, Route};
 use crate::sync::thread::ThreadNo;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +67,11 @@ impl Direction {
         self.front.is_none()
     }
 
+    /// Nothing waits and nothing is being performed.
+    pub(super) fn is_idle(&self) -> bool {
+        self.is_empty() && !self.busy
+    }
+
     pub(super) fn len(&self) -> usize {
         usize::from(self.front.is_some()) + self.rest.len()
     }
@@ -91,7 +96,7 @@ impl Direction {
     }
 
     /// Takes out, in order, those that `which` names.
-    pub(super) fn take(&mut self, which: impl Fn(&Tag) -> bool, out: &mut Vec<Box<Block>>) {
+    pub(super) fn take(&mut self, which: impl Fn(&Tag) -> bool, out: &mut Blocks) {
         for _ in 0..self.len() {
             let Some(block) = self.pop() else { break };
             if which(&Tag::of(&block)) { out.push(block) } else { self.push_back(block) }

@@ -169,7 +169,11 @@ impl Handle {
         if self.link.get().is_some() {
             return Err(Status::INVALID_PARAMETER);
         }
-        if let Some(token) = state.watched_by_service.take() {
+        // What is under way may be waited for by somebody who can't rely on the port's workers.
+        if state.rx.is_idle()
+            && state.tx.is_idle()
+            && let Some(token) = state.watched_by_service.take()
+        {
             service()?.detach(Some(fd.as_fd()), token);
         }
         let watched = if self.is_polled() { Some(fd.as_fd()) } else { None };
@@ -185,15 +189,24 @@ impl Handle {
         !matches!(self.class, Class::File { .. })
     }
 
-    /// An operation has to wait: somebody must be told when it can go on.
-    pub(super) fn ensure_watched(&self, state: &mut State) -> Result<(), Status> {
-        if self.link.get().is_some() || state.watched_by_service.is_some() || !self.is_polled() {
+    /// An operation may have to wait: somebody must be told when it can go on. The port's workers are, if it has
+    /// a port; one that is waited for `by_event` must not depend on their coming, so the service watches as well.
+    pub(super) fn ensure_watched(&self, state: &mut State, by_event: bool) -> Result<(), Status> {
+        if self.link.get().is_some() && !by_event {
+            return Ok(());
+        }
+        if state.watched_by_service.is_some() || !self.is_polled() {
             return Ok(());
         }
         let fd = state.fd.clone().ok_or(Status::INVALID_HANDLE)?;
         let me = self.me.upgrade().ok_or(Status::INVALID_HANDLE)?;
         state.watched_by_service = Some(service()?.attach(fd.as_fd(), weak_source(&me))?);
         Ok(())
+    }
+
+    /// What would wait to complete to a closed port, nobody would ever see, or end.
+    pub(super) fn is_abandoned(&self, block: &Block) -> bool {
+        matches!(block.route, Route::Port) && self.link.get().is_some_and(|link| link.sink.is_closed())
     }
 
     pub(super) fn add_mode(&self, modes: Modes) -> Result<(), Status> {

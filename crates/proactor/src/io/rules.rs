@@ -16,6 +16,7 @@ impl Handle {
         let facts = state.facts;
         let stream = self.class == Class::Stream;
         match block.kind {
+            _ if !self.is_polled() => Err(Status::OBJECT_TYPE_MISMATCH),
             Kind::Recv if stream => {
                 connected(facts)?;
                 if facts.contains(Facts::RECV_SHUT) { Err(Status::PIPE_DISCONNECTED) } else { Ok(()) }
@@ -162,6 +163,9 @@ impl Handle {
         use std::os::fd::AsFd;
         if let Some(link) = self.link.get() {
             link.sink.watch(fd.as_fd(), link.token)?;
+        }
+        if let Some(token) = state.watched_by_service {
+            service()?.watch(fd.as_fd(), token)?;
         }
         state.fd = Some(std::sync::Arc::new(fd));
         state.facts = facts;

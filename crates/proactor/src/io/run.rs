@@ -92,7 +92,7 @@ impl Handle {
     /// The operation keeps its handle open. One that is started again where it came from does so already.
     fn own(self: &Arc<Self>, block: &mut Block) {
         let mine = Arc::as_ptr(self).cast::<()>();
-        if !block.owner.as_ref().is_some_and(|owner| Arc::as_ptr(owner).cast::<()>() == mine) {
+        if block.owner.as_ref().is_none_or(|owner| Arc::as_ptr(owner).cast::<()>() != mine) {
             block.owner = Some(self.clone());
         }
     }
@@ -104,7 +104,9 @@ impl Handle {
             let mut state = self.state.lock();
             let Some(fd) = state.fd.clone() else { return Err((Status::INVALID_HANDLE, block)) };
             // An operation that may have to wait needs somebody who tells it when it can go on.
-            let possible = self.ensure_watched(&mut state).and_then(|()| self.allowed(&mut state, &block));
+            let by_event = matches!(block.route, Route::Event(_));
+            let watched = self.ensure_watched(&mut state, by_event);
+            let possible = watched.and_then(|()| self.allowed(&mut state, &block));
             if let Err(status) = possible {
                 return Err((status, block));
             }
@@ -112,10 +114,14 @@ impl Handle {
             if !block.flags.contains(Flags::BROUGHT) {
                 block.id = state.name();
             }
-            self.began();
             let facts = state.facts;
             let direction = state.side(side);
-            if direction.busy || !direction.is_empty() || !direction.ready {
+            let waits = direction.busy || !direction.is_empty() || !direction.ready;
+            if waits && self.is_abandoned(&block) {
+                return Err((Status::CANCELLED, block));
+            }
+            self.began();
+            if waits {
                 let id = block.id;
                 direction.push_back(block);
                 return Ok(Begun::Pending(id));
@@ -299,7 +305,7 @@ impl Handle {
                 if direction.edges == edges && !unsure {
                     direction.ready = false;
                 }
-                if closed || cancelled {
+                if closed || cancelled || self.is_abandoned(&block) {
                     self.end_if_due(state);
                     let status = if closed { self.closing_status(&block) } else { Status::CANCELLED };
                     return Settled::Over(block, status);

@@ -151,6 +151,10 @@ pub struct Block {
     pub(crate) other: Option<Arc<dyn Any + Send + Sync>>,
 }
 
+/// Several, each with its own address, which it keeps.
+#[allow(clippy::vec_box, reason = "a block is boxed for life")]
+pub(crate) type Blocks = Vec<Box<Block>>;
+
 impl Block {
     pub(crate) fn new(kind: Kind) -> Box<Block> {
         Box::new(Block {

@@ -331,7 +331,7 @@ where
         member.worker.count(packet.bytes());
         let taken = member.taken.get().wrapping_add(1);
         member.taken.set(taken);
-        if taken < TIME_FIRST || taken % TIME_EVERY == 0 {
+        if taken < TIME_FIRST || taken.is_multiple_of(TIME_EVERY) {
             member.started.set(Some(Instant::now()));
         }
         packet
@@ -503,6 +503,11 @@ where
         let token = self.table.insert(key, source, limit).ok_or(Status::NO_BUFS)?;
         if let Some(fd) = fd {
             self.poller.add(fd, token).inspect_err(|_| self.table.remove(token))?;
+        }
+        if self.is_closed() {
+            // Closed meanwhile, perhaps before this handle could be told.
+            self.table.remove(token);
+            return Err(Status::INVALID_HANDLE);
         }
         Ok(token)
     }

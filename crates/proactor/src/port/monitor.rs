@@ -103,7 +103,7 @@ where
         }
         let again = counts.spare() > 0 && !self.queue.is_empty();
         // If somebody else has started it anew, that start stands and this one ends.
-        !(again && !self.watched.swap(true, SeqCst))
+        !again || self.watched.swap(true, SeqCst)
     }
 }
 

@@ -196,8 +196,8 @@ mod tests {
         assert_eq!(full.arrive(2), (full, false));
         let over = full.resume();
         assert_eq!(over.active, 3);
-        assert_eq!(over.release().arrive(2).1, false);
-        assert_eq!(over.release().release().arrive(2).1, true);
+        assert!(!over.release().arrive(2).1);
+        assert!(over.release().release().arrive(2).1);
     }
 
     #[test]

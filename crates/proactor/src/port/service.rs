@@ -61,6 +61,11 @@ impl Service {
         Ok(token)
     }
 
+    /// Watches a further descriptor under the same token.
+    pub(crate) fn watch(&self, fd: BorrowedFd<'_>, token: u64) -> Result<(), Status> {
+        Ok(self.poller.add(fd, token)?)
+    }
+
     pub(crate) fn detach(&self, fd: Option<BorrowedFd<'_>>, token: u64) {
         if let Some(fd) = fd {
             self.poller.remove(fd);

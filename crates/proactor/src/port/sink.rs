@@ -15,6 +15,8 @@ pub(crate) trait Sink: Send + Sync {
     /// Stops watching a descriptor. One that is closed everywhere needs no such word; a duplicate that lives
     /// on elsewhere would go on bringing events.
     fn unwatch(&self, fd: BorrowedFd<'_>);
+    /// Whether nobody will take packets any more.
+    fn is_closed(&self) -> bool;
     /// Ends the association.
     fn detach(&self, token: u64);
 }
@@ -34,6 +36,10 @@ where
 
     fn unwatch(&self, fd: BorrowedFd<'_>) {
         self.poller.remove(fd);
+    }
+
+    fn is_closed(&self) -> bool {
+        Core::is_closed(self)
     }
 
     fn detach(&self, token: u64) {

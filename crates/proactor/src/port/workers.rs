@@ -59,7 +59,9 @@ impl Workers {
             let (core, handler, panicked) = (port.core().clone(), handler.clone(), panics.clone());
             let spawned = thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
                 let Ok(member) = core.enter() else { return };
-                while let Ok(packet) = core.next(&member, super::Until::Forever) {
+                while let Some(packet) =
+                    core.quick().or_else(|| core.next(&member, super::Until::Forever).ok())
+                {
                     if catch_unwind(AssertUnwindSafe(|| handler(packet))).is_err() {
                         panicked.fetch_add(1, Relaxed);
                     }

@@ -39,7 +39,7 @@ struct Block<T> {
 }
 
 impl<T> Block<T> {
-    fn new() -> *mut Block<T> {
+    fn alloc() -> *mut Block<T> {
         let slot = || Slot { value: UnsafeCell::new(MaybeUninit::uninit()), state: AtomicU8::new(0) };
         Box::into_raw(Box::new(Block {
             next: AtomicPtr::new(ptr::null_mut()),
@@ -74,7 +74,7 @@ unsafe impl<T: Send> Sync for Queue<T> {}
 
 impl<T> Queue<T> {
     pub(crate) fn new(limit: usize) -> Queue<T> {
-        let first = Block::new();
+        let first = Block::alloc();
         let position = || Position { index: AtomicUsize::new(0), block: AtomicPtr::new(first) };
         Queue {
             head: CachePadded::new(position()),
@@ -130,7 +130,7 @@ impl<T> Queue<T> {
     /// Puts the next block in place, by whoever took the last slot of this one.
     #[cold]
     fn extend(&self, index: usize, block: &Block<T>) {
-        let next = self.shelf.lock().pop().unwrap_or_else(Block::new);
+        let next = self.shelf.lock().pop().unwrap_or_else(Block::alloc);
         block.next.store(next, Release);
         self.tail.block.store(next, Release);
         self.tail.index.store(index + 2, Release);
@@ -235,7 +235,7 @@ impl<T> Drop for Queue<T> {
         let last = *self.tail.block.get_mut();
         let shelf = std::mem::take(&mut *self.shelf.lock());
         for block in shelf.into_iter().chain([last]) {
-            // SAFETY: nobody else has the queue, every block came from `Block::new`, and with the queue empty each
+            // SAFETY: nobody else has the queue, every block came from `Block::alloc`, and with the queue empty each
             // is on the shelf, once, or is the one that head and tail share.
             drop(unsafe { Box::from_raw(block) });
         }
@@ -267,7 +267,8 @@ mod tests {
             assert_eq!(queue.pop(), Some(next_out));
             next_out += 1;
         }
-        assert!(queue.pop().is_none() && queue.is_empty() && queue.len() == 0);
+        assert!(queue.pop().is_none() && queue.is_empty());
+        assert_eq!(queue.len(), 0);
         assert!(queue.shelf.lock().len() < 14, "550 entries fit into 9 blocks, and those are kept");
     }
 
