@@ -1,12 +1,22 @@
 //! Moves file data that could not be moved at once.
 //!
-//! A read the page cache can serve never comes here. What does is a [`Request`]: it owns its memory and its
-//! descriptor, belongs to the [`Backend`] from `submit` to `finish`, and ends exactly once. Two backends know how:
-//! a ring kept by one thread ([`ring`]), and a few threads doing positioned calls ([`threads`]) where io_uring may
-//! not be had. Requests are independent: nothing is promised about their order, and a flush covers only what was
-//! complete when it was submitted.
+//! A read the page cache can serve never comes here. What does is a request: it owns its memory and its descriptor,
+//! belongs to the backend from `submit` to `finish`, and ends exactly once. Two backends know how: a ring kept by one
+//! thread, and a few threads doing positioned calls where io_uring may not be had. Requests are independent: nothing
+//! is promised about their order, and a flush covers only what was complete when it was submitted.
 //!
 //! How many may be pending is the caller's limit (its op blocks); the queues here grow with it.
+//!
+//! A program need not choose: [`Choice::Auto`] takes io_uring where it may be had. It may ask, though.
+//!
+//! ```
+//! use proactor::files::{Choice, probe_io_uring, set_choice};
+//!
+//! if let Err(why) = probe_io_uring() {
+//!     eprintln!("files are served by threads: {why}");
+//! }
+//! set_choice(Choice::Auto).expect("auto is always possible");
+//! ```
 #![allow(unsafe_code)]
 
 mod choice;
