@@ -277,3 +277,25 @@ fn datagrams_wait_for_a_slow_reader_and_none_is_lost() {
         assert_eq!((send.tag(), send.result()), (number, Ok(8)));
     }
 }
+
+#[test]
+fn a_send_to_a_full_unix_socket_goes_on_when_there_is_room() {
+    let folder = std::env::temp_dir().join(format!("proactor-full-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("receiver");
+    let receiver = Socket::unix_datagram(&path).unwrap();
+    let address = proactor::Address::from(path.as_path());
+    let filler = Socket::datagram(&address).unwrap();
+    // More than the kernel queues for one receiver; the last of them waits for room.
+    let mut sent: Vec<_> =
+        (0..2000).map(|_| filler.begin(op::SendTo::new("x", address.clone())).unwrap()).collect();
+    let last = sent.pop().unwrap();
+    assert!(!last.is_complete());
+    let mut received = 0;
+    while received < 2000 {
+        received += receiver.begin(op::RecvFrom::new(vec![0; 4])).unwrap().wait().bytes();
+    }
+    assert_eq!(last.wait().result(), Ok(1));
+    assert!(sent.into_iter().all(|send| send.wait().result() == Ok(1)));
+    std::fs::remove_dir_all(&folder).unwrap();
+}

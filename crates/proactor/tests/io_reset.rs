@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::thread;
 
 use common::*;
-use proactor::{Status, op};
+use proactor::{Socket, Status, op};
 
 /// Waits until the kernel knows that the connection is over.
 fn await_reset(socket: &proactor::Socket) {
@@ -179,4 +179,19 @@ fn a_unix_peer_that_closes_with_data_unread_has_reset_the_connection() {
     drop(theirs);
     assert_eq!(packets.next().status(), Status::CONNECTION_RESET);
     assert_eq!(refused(ours.send(op::Send::new("x"))).0, Status::CONNECTION_RESET);
+}
+
+#[test]
+fn what_a_unix_peer_sent_before_it_closed_is_received_although_a_send_failed() {
+    let (ours, theirs) = Socket::pair().unwrap();
+    assert_eq!(theirs.begin(op::Send::new("last words")).unwrap().wait().result(), Ok(10));
+    theirs.close().unwrap();
+    // How it is told is the kernel's matter; that it fails is not.
+    let failed = match ours.begin(op::Send::new("too late")) {
+        Ok(send) => send.wait().status(),
+        Err(refused) => refused.status,
+    };
+    assert_eq!(failed, Status::CONNECTION_RESET);
+    let received = ours.begin(op::Recv::new(vec![0; 64])).unwrap().wait();
+    assert_eq!((received.result(), received.data()), (Ok(10), &b"last words"[..]));
 }

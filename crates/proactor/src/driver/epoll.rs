@@ -64,7 +64,8 @@ impl Poller {
 
     pub(crate) fn add(&self, fd: BorrowedFd<'_>, token: u64) -> Result<(), Errno> {
         debug_assert_ne!(token, CALL);
-        let interest = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+        let interest =
+            EventFlags::IN | EventFlags::PRI | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
         epoll::add(&self.set, fd, epoll::EventData::new_u64(token), interest)
     }
 

@@ -90,6 +90,24 @@ pub(crate) fn is_readable(fd: BorrowedFd<'_>) -> bool {
     shows(fd, PollFlags::IN | PollFlags::RDHUP)
 }
 
+/// What a receive from a pipe would meet now.
+pub(crate) enum PipeState {
+    Data,
+    Empty,
+    /// Nothing more will come.
+    Broken,
+}
+
+pub(crate) fn pipe_state(fd: BorrowedFd<'_>) -> PipeState {
+    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+    let now = timespec(Duration::ZERO);
+    match rustix::event::poll(&mut fds, Some(&now)) {
+        Ok(count) if count > 0 && fds[0].revents().contains(PollFlags::IN) => PipeState::Data,
+        Ok(count) if count > 0 => PipeState::Broken,
+        _ => PipeState::Empty,
+    }
+}
+
 /// Whether the peer has sent its last, received by us or not.
 pub(crate) fn has_ended(fd: BorrowedFd<'_>) -> bool {
     shows(fd, PollFlags::RDHUP)

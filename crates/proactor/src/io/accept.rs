@@ -7,12 +7,14 @@ use std::sync::Arc;
 use super::direction::Side;
 use super::handle::{Class, Facts, Handle};
 use super::run::{Begun, Refusal};
+use crate::op::Address;
 use crate::op::block::{Block, Flags};
 use crate::status::Status;
 
 /// Makes the descriptor the socket of the accept.
 pub(super) fn place(fd: OwnedFd, block: &mut Block) -> Result<Arc<Handle>, Status> {
-    let facts = Facts::BOUND | Facts::CONNECTED;
+    let mut facts = Facts::BOUND | Facts::CONNECTED;
+    facts.set(Facts::INTERNET, matches!(block.address, Some(Address::Ip(_))));
     let brought = block.other.take().and_then(|other| other.downcast::<Handle>().ok());
     let brought = brought.filter(|_| block.flags.contains(Flags::BROUGHT));
     let handle = match brought {
@@ -37,7 +39,9 @@ impl Handle {
     /// The accept goes on as the first receive of the connection it took, in whose queue it is already; it still
     /// belongs to the listening socket, whose port and key its packet has (S015, S363).
     pub(super) fn go_on(self: &Arc<Self>) {
-        let watched = self.ensure_watched(&mut self.state.lock(), true);
+        // Its port's workers may be the ones, but not of a port that is closed.
+        let by_others = self.link.get().is_some_and(|link| !link.sink.is_closed());
+        let watched = self.ensure_watched(&mut self.state.lock(), !by_others);
         if watched.is_err() {
             self.cancel_where(|_| true);
         } else {

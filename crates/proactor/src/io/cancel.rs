@@ -20,6 +20,13 @@ impl Handle {
         for block in cut {
             self.complete_for_owner(block, Status::CANCELLED);
         }
+        if count > 0
+            && let Some(me) = self.me.upgrade()
+        {
+            // What waited behind them.
+            me.run(Side::Rx, None);
+            me.run(Side::Tx, None);
+        }
         count
     }
 
@@ -31,10 +38,14 @@ impl Handle {
             let mut count = 0;
             for side in [Side::Rx, Side::Tx] {
                 let direction = state.side(side);
+                let before = cut.len();
                 direction.take(which, cut);
                 if direction.current.as_ref().is_some_and(which) {
                     direction.cancel_current = true;
                     count += 1;
+                }
+                if cut.len() > before {
+                    direction.try_anew();
                 }
             }
             self.end_if_due(&mut state);
@@ -64,7 +75,7 @@ impl Handle {
     }
 
     /// Cancels of the operations of this handle, and of no other (S105).
-    fn cancel_own(&self, which: impl Fn(&Tag) -> bool + Copy) -> usize {
+    pub(super) fn cancel_own(&self, which: impl Fn(&Tag) -> bool + Copy) -> usize {
         let me = self.place();
         self.cancel_where(|tag| tag.owner == me && which(tag))
     }

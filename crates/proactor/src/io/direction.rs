@@ -55,6 +55,8 @@ pub(super) struct Direction {
     pub(super) current: Option<Tag>,
     /// The current one is to end as cancelled instead of waiting on.
     pub(super) cancel_current: bool,
+    /// It waits for what nobody announces, and is not to be tried before its time.
+    paused: bool,
 }
 
 impl Direction {
@@ -105,8 +107,30 @@ impl Direction {
 
     pub(super) fn event(&mut self, ended: bool) {
         self.edges = self.edges.wrapping_add(1);
-        self.ready = true;
+        self.ready = !self.paused;
         self.ended |= ended;
+    }
+
+    /// Whether an operation of this side completes to an event.
+    pub(super) fn is_awaited(&self) -> bool {
+        let queued = self.front.iter().chain(&self.rest).any(|block| Tag::of(block).by_event);
+        queued || self.current.is_some_and(|tag| tag.by_event)
+    }
+
+    /// Readiness does not count until `go_on`: an attempt may itself cause some.
+    pub(super) fn pause(&mut self) {
+        self.paused = true;
+        self.ready = false;
+    }
+
+    pub(super) fn go_on(&mut self) {
+        self.paused = false;
+        self.event(false);
+    }
+
+    /// The front has changed otherwise than by completing: what comes now may not wait for the same thing.
+    pub(super) fn try_anew(&mut self) {
+        self.ready = !self.paused;
     }
 }
 

@@ -65,8 +65,8 @@ bitflags! {
         const ENGAGED = 8;
         const RECV_SHUT = 16;
         const SEND_SHUT = 32;
-        /// The peer has reset the connection, and somebody was told.
-        const RESET = 64;
+        /// On this socket a short count shows that there is no more: TCP keeps no borders within a stream.
+        const INTERNET = 64;
         /// It was disconnected for reuse, and so can be connected as well as accepted into (S375).
         const REUSED = 128;
         /// A disconnect for reuse waits for the peer's end, and so for what there is to receive.
@@ -86,6 +86,8 @@ pub(crate) struct Handle {
     pub(super) class: Class,
     pub(super) me: Weak<Handle>,
     pub(super) link: OnceLock<Link>,
+    /// What stays true of the socket whatever becomes of it.
+    pub(super) nature: Facts,
     pub(super) state: Lock<State>,
     /// Operations between start and packet.
     in_flight: AtomicU32,
@@ -105,7 +107,9 @@ pub(super) struct State {
     pub(super) transfers: Vec<(Tag, u64)>,
     /// Accepted sockets whose first data an accept waits for.
     pub(super) children: Vec<Arc<Handle>>,
-    /// Accepting has paused for want of descriptors or memory.
+    /// How the connection failed, once somebody was told; the kernel tells it once.
+    pub(super) broken: Option<Status>,
+    /// A direction has paused, and the service will try it again.
     pub(super) paused: bool,
     /// The accept that is to put its connection here.
     pub(super) engaged_by: Option<(Weak<Handle>, OpId)>,
@@ -130,6 +134,7 @@ impl Handle {
         Arc::new_cyclic(|me| Handle {
             class,
             me: me.clone(),
+            nature: facts & Facts::INTERNET,
             link: OnceLock::new(),
             state: Lock::new(State {
                 fd: Some(Arc::new(fd)),
@@ -141,6 +146,7 @@ impl Handle {
                 watched_by_service: None,
                 transfers: Vec::new(),
                 children: Vec::new(),
+                broken: None,
                 paused: false,
                 engaged_by: None,
             }),
@@ -204,6 +210,25 @@ impl Handle {
         Ok(())
     }
 
+    /// Once nobody waits for an event any more, a handle with a port is the port's workers' alone.
+    pub(super) fn unwatch_if_unneeded(&self) {
+        if self.link.get().is_none_or(|link| link.sink.is_closed()) {
+            return;
+        }
+        let (token, fd) = {
+            let mut state = self.state.lock();
+            if state.watched_by_service.is_none() || state.rx.is_awaited() || state.tx.is_awaited() {
+                return;
+            }
+            (state.watched_by_service.take(), state.fd.clone())
+        };
+        if let Some(token) = token
+            && let Ok(service) = service()
+        {
+            service.detach(fd.as_ref().map(|fd| fd.as_fd()), token);
+        }
+    }
+
     /// What would wait to complete to a closed port, nobody would ever see, or end.
     pub(super) fn is_abandoned(&self, block: &Block) -> bool {
         matches!(block.route, Route::Port) && self.link.get().is_some_and(|link| link.sink.is_closed())
@@ -243,7 +268,10 @@ impl Handle {
         self.disengage(&mut block, status);
         block.status = status;
         match std::mem::take(&mut block.route) {
-            Route::Event(event) => event.complete(block),
+            Route::Event(event) => {
+                self.unwatch_if_unneeded();
+                event.complete(block);
+            }
             Route::Port => {
                 if let Some(link) = self.link.get() {
                     link.sink.deliver(link.token, block);
@@ -294,7 +322,7 @@ impl Handle {
         }
     }
 
-    /// Tries paused accepting again a little later.
+    /// Tries again a little later what nobody will announce.
     pub(super) fn pause(&self, state: &mut State) {
         /// Long enough to cost nothing, short enough that nobody in the backlog gives up.
         const PAUSE: Duration = Duration::from_millis(50);
@@ -313,8 +341,10 @@ impl Source for Handle {
         let ended = events.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR);
         let (rx, tx) = {
             let mut state = self.state.lock();
-            if ended || events.contains(EventFlags::IN) {
-                state.rx.event(ended);
+            // Behind urgent data there may be more, whatever a count says.
+            let urgent = events.contains(EventFlags::PRI);
+            if ended || urgent || events.contains(EventFlags::IN) {
+                state.rx.event(ended || urgent);
             }
             let leaving = state.facts.contains(Facts::LEAVING) && events.contains(EventFlags::IN);
             if leaving || events.intersects(EventFlags::OUT | EventFlags::HUP | EventFlags::ERR) {
@@ -334,7 +364,7 @@ impl Source for Handle {
     }
 
     fn abandon(&self) {
-        self.cancel_where(|tag| !tag.by_event);
+        self.cancel_own(|tag| !tag.by_event);
     }
 
     fn pending(&self) -> usize {
@@ -347,10 +377,12 @@ impl Tick for Handle {
         {
             let mut state = self.state.lock();
             state.paused = false;
-            state.rx.event(false);
+            state.rx.go_on();
+            state.tx.go_on();
         }
         if let Some(me) = self.me.upgrade() {
             me.run(Side::Rx, None);
+            me.run(Side::Tx, None);
         }
         None
     }
@@ -361,8 +393,15 @@ impl Drop for Handle {
         debug_assert_eq!(*self.in_flight.get_mut(), 0, "an operation in flight keeps its handle");
         if !*self.closed.get_mut() {
             let state = self.state.lock();
-            if let (Some(token), Ok(service)) = (state.watched_by_service, service()) {
-                service.detach(state.fd.as_ref().map(|fd| fd.as_fd()), token);
+            let fd = state.fd.as_ref().map(|fd| fd.as_fd());
+            if let Some(token) = state.watched_by_service
+                && let Ok(service) = service()
+            {
+                service.detach(fd, token);
+            }
+            if let (Some(link), Some(fd), true) = (self.link.get(), fd, self.is_polled()) {
+                // The file may live on under another descriptor, and would stay in the port's set with it.
+                link.sink.unwatch(fd);
             }
             drop(state);
             self.detach();

@@ -7,10 +7,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::io::Errno;
-use rustix::net::Shutdown;
+use rustix::net::{AddressFamily, Shutdown};
 
 use super::handle::{Class, Facts, Handle};
-use crate::driver::socket;
+use crate::driver::socket::{self, PipeState};
 use crate::op::Address;
 use crate::op::block::{Block, Bufs, Flags, Kind, MAX_BUFS};
 use crate::status::Status;
@@ -21,7 +21,7 @@ pub(super) enum Step {
     Done { done: Done, drained: bool },
     /// It would have to wait for the kernel to say that it can go on.
     Wait,
-    /// It would have to wait for descriptors or memory, which nobody announces.
+    /// It would have to wait for what nobody announces: descriptors, memory, room in another's queue.
     Pause,
 }
 
@@ -45,13 +45,13 @@ pub(super) fn perform(fd: &OwnedFd, class: Class, block: &mut Block, facts: Fact
     let fd = fd.as_fd();
     match block.kind {
         Kind::Accept if class == Class::Stream && !facts.contains(Facts::LISTENING) => {
-            receive_stream(fd, class, block)
+            receive_stream(fd, class, block, facts)
         }
         Kind::Accept => accept(fd, block),
         Kind::Connect => connect(fd, class, block, facts),
         Kind::Disconnect => disconnect(fd, block),
         Kind::Recv | Kind::RecvFrom if class == Class::Datagram => receive_datagram(fd, block),
-        Kind::Recv => receive_stream(fd, class, block),
+        Kind::Recv => receive_stream(fd, class, block, facts),
         Kind::Send | Kind::SendTo if class == Class::Datagram => send_datagram(fd, block),
         Kind::Send => send_stream(fd, class, block, facts),
         _ => Step::done(Status::INVALID_PARAMETER),
@@ -79,7 +79,7 @@ fn would_block(block: &mut Block) -> Step {
     Step::Wait
 }
 
-fn receive_stream(fd: BorrowedFd<'_>, class: Class, block: &mut Block) -> Step {
+fn receive_stream(fd: BorrowedFd<'_>, class: Class, block: &mut Block, facts: Facts) -> Step {
     if let Err(step) = borrow_pooled(fd, block) {
         return step;
     }
@@ -98,7 +98,8 @@ fn receive_stream(fd: BorrowedFd<'_>, class: Class, block: &mut Block) -> Step {
                 block.bytes += count;
                 let full = count == want;
                 if full || !block.flags.contains(Flags::WAIT_ALL) {
-                    return if full || peek {
+                    // A Unix stream also stops short at a message with descriptors, a pipe at a packet.
+                    return if full || peek || !facts.contains(Facts::INTERNET) {
                         Step::done(Status::SUCCESS)
                     } else {
                         Step::drained(Status::SUCCESS)
@@ -142,7 +143,11 @@ fn receive_some(fd: BorrowedFd<'_>, class: Class, block: &mut Block, peek: bool)
 /// A zero-byte receive: whether there is something, without taking any of it (S334).
 fn receive_nothing(fd: BorrowedFd<'_>, class: Class) -> Step {
     if class == Class::Pipe {
-        return if socket::is_readable(fd) { Step::done(Status::SUCCESS) } else { Step::Wait };
+        return match socket::pipe_state(fd) {
+            PipeState::Data => Step::done(Status::SUCCESS),
+            PipeState::Broken => Step::done(Status::PIPE_BROKEN),
+            PipeState::Empty => Step::Wait,
+        };
     }
     match socket::recv(fd, &mut [0], true) {
         Ok(_) => Step::done(Status::SUCCESS),
@@ -199,11 +204,20 @@ fn send_stream(fd: BorrowedFd<'_>, class: Class, block: &mut Block, facts: Facts
                 }
             }
             Err(Errno::AGAIN) => return Step::Wait,
-            Err(error) => return Step::done(send_error(error, class, facts)),
+            Err(error) => {
+                if error == Errno::PIPE && rustix::net::sockopt::socket_domain(fd) == Ok(AddressFamily::UNIX)
+                {
+                    block.stage = PEER_CLOSED;
+                }
+                return Step::done(send_error(error, class, facts));
+            }
         }
     }
     Step::done(Status::SUCCESS)
 }
+
+/// Stage of a send to a Unix peer that has closed: what it sent before can still be received.
+pub(super) const PEER_CLOSED: u8 = 9;
 
 fn send_some(fd: BorrowedFd<'_>, class: Class, block: &Block) -> Result<usize, Errno> {
     if class != Class::Pipe
@@ -245,6 +259,8 @@ fn send_datagram(fd: BorrowedFd<'_>, block: &mut Block) -> Step {
             block.bytes = count;
             Step::done(Status::SUCCESS)
         }
+        // Room in another Unix socket's queue is announced to nobody but its connected peers.
+        Err(Errno::AGAIN) if matches!(block.address, Some(Address::Unix(_))) => Step::Pause,
         Err(Errno::AGAIN) => Step::Wait,
         // S349: there is no peer, or no more.
         Err(Errno::DESTADDRREQ | Errno::NOTCONN) => Step::done(Status::CONNECTION_INVALID),
@@ -267,8 +283,10 @@ fn accept(fd: BorrowedFd<'_>, block: &mut Block) -> Step {
                 }
             }
             Err(Errno::AGAIN) => Step::Wait,
-            // It came and went while it was in the backlog; or a firewall refused it. There may be others.
-            Err(Errno::CONNABORTED | Errno::PERM | Errno::PROTO) => continue,
+            // It came and went while it was in the backlog. There may be others.
+            Err(Errno::CONNABORTED | Errno::PROTO) => continue,
+            // A filter answers before anything is taken from the backlog, and may answer the same for ever.
+            Err(Errno::PERM) => Step::Pause,
             Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
                 crate::trace::accept_paused();
                 Step::Pause
@@ -279,7 +297,7 @@ fn accept(fd: BorrowedFd<'_>, block: &mut Block) -> Step {
 }
 
 /// Stages of a connect.
-const ASKED: u8 = 1;
+pub(super) const ASKED: u8 = 1;
 const SENDING: u8 = 2;
 
 fn connect(fd: BorrowedFd<'_>, class: Class, block: &mut Block, facts: Facts) -> Step {
@@ -325,6 +343,10 @@ fn connect_error(error: Errno) -> Status {
     }
 }
 
+/// What a disconnect for reuse throws away at most, in bytes; a window of the peer's that was under way is well
+/// within.
+const MOST_WASTE: u64 = 8 << 20;
+
 /// Stage of a disconnect for reuse: the send side is shut.
 const SHUT: u8 = 1;
 
@@ -338,12 +360,18 @@ fn disconnect(fd: BorrowedFd<'_>, block: &mut Block) -> Step {
     if !block.flags.contains(Flags::REUSE) {
         return Step::done(Status::SUCCESS);
     }
-    // The peer's end must come before the socket may forget it; what it still sends is nobody's.
-    let mut waste = [0; 4096];
+    // The peer's end must come before the socket may forget it; what it still sends is nobody's. One that does not
+    // stop is not waited for: closing the descriptor resets it.
+    let mut waste = [0; 16 * 1024];
     loop {
         match socket::recv(fd, &mut waste, false) {
             Ok(0) => return Step::done(Status::SUCCESS),
-            Ok(_) => {}
+            Ok(count) => {
+                block.offset += count as u64;
+                if block.offset > MOST_WASTE {
+                    return Step::done(Status::SUCCESS);
+                }
+            }
             Err(Errno::AGAIN) => return Step::Wait,
             // However it ended, it has ended.
             Err(_) => return Step::done(Status::SUCCESS),

@@ -5,7 +5,7 @@
 
 use super::direction::Side;
 use super::handle::{Class, Facts, Handle, State};
-use super::perform::Done;
+use super::perform::{ASKED, Done, PEER_CLOSED};
 use crate::op::block::{Block, Flags, Kind};
 use crate::port::service::service;
 use crate::status::Status;
@@ -18,12 +18,17 @@ impl Handle {
         match block.kind {
             _ if !self.is_polled() => Err(Status::OBJECT_TYPE_MISMATCH),
             Kind::Recv if stream => {
-                connected(facts)?;
+                connected(state)?;
                 if facts.contains(Facts::RECV_SHUT) { Err(Status::PIPE_DISCONNECTED) } else { Ok(()) }
             }
             Kind::Send if stream => {
-                connected(facts)?;
-                if facts.contains(Facts::SEND_SHUT) { Err(Status::PIPE_DISCONNECTED) } else { Ok(()) }
+                connected(state)?;
+                // A disconnect for reuse ends sending as well (S374).
+                if facts.intersects(Facts::SEND_SHUT | Facts::LEAVING) {
+                    Err(Status::PIPE_DISCONNECTED)
+                } else {
+                    Ok(())
+                }
             }
             Kind::Recv | Kind::Send if self.class == Class::Pipe => end_is_for(facts, block),
             Kind::Recv | Kind::RecvFrom if self.class == Class::Datagram => {
@@ -60,7 +65,7 @@ impl Handle {
             }
             Kind::Disconnect if stream && facts.contains(Facts::LISTENING) => Err(Status::CONNECTION_INVALID),
             Kind::Disconnect if stream => {
-                connected(facts)?;
+                connected(state)?;
                 state.facts.set(Facts::LEAVING, block.flags.contains(Flags::REUSE));
                 Ok(())
             }
@@ -84,17 +89,19 @@ impl Handle {
     pub(super) fn learn(&self, state: &mut State, block: &mut Block, done: Done, closed: bool) -> Done {
         let Done::Status(status) = done else { return done };
         match (block.kind, status) {
-            (Kind::Recv | Kind::Send, Status::CONNECTION_RESET) if self.class == Class::Stream => {
-                state.facts |= Facts::RESET;
-            }
-            // The kernel tells of a reset once and then pretends a graceful end.
-            (Kind::Recv, Status::SUCCESS)
-                if block.bytes == 0 && block.bufs.len() > 0 && state.facts.contains(Facts::RESET) =>
+            (Kind::Recv | Kind::Send, status)
+                if self.class == Class::Stream && breaks(status) && block.stage != PEER_CLOSED =>
             {
-                return Done::Status(Status::CONNECTION_RESET);
+                state.broken = Some(status);
+            }
+            // The kernel tells of a failure once and then pretends a graceful end.
+            (Kind::Recv, Status::SUCCESS) if block.bytes == 0 && state.broken.is_some() => {
+                return Done::Status(state.broken.unwrap_or(Status::CONNECTION_RESET));
             }
             (Kind::Connect, Status::SUCCESS) => {
                 state.facts |= Facts::CONNECTED;
+                state.facts -= Facts::SEND_SHUT | Facts::RECV_SHUT;
+                state.broken = None;
                 // An unconnected socket seems to have ended.
                 state.rx.ended = false;
                 state.rx.ready = true;
@@ -126,7 +133,24 @@ impl Handle {
     /// A connect, or an accept into a socket that was brought, is over: the socket is no longer engaged.
     pub(super) fn disengage(&self, block: &mut Block, status: Status) {
         match block.kind {
-            Kind::Connect => self.state.lock().facts -= Facts::ENGAGED,
+            Kind::Connect => {
+                let mut state = self.state.lock();
+                state.facts -= Facts::ENGAGED;
+                if status == Status::CANCELLED
+                    && block.stage == ASKED
+                    && let Some(fd) = &state.fd
+                {
+                    // The kernel would go on trying. A socket that can't be told to stop is still good to close.
+                    let _ = rustix::net::connect_unspec(fd);
+                }
+            }
+            Kind::Disconnect if !status.is_success() => {
+                let mut state = self.state.lock();
+                state.facts -= Facts::LEAVING;
+                if block.stage != 0 {
+                    state.facts |= Facts::SEND_SHUT;
+                }
+            }
             Kind::Accept => self.disengage_accepted(block, status),
             _ => {}
         }
@@ -169,6 +193,7 @@ impl Handle {
         }
         state.fd = Some(std::sync::Arc::new(fd));
         state.facts = facts;
+        state.broken = None;
         for side in [Side::Rx, Side::Tx] {
             let direction = state.side(side);
             direction.ended = false;
@@ -190,14 +215,24 @@ fn end_is_for(facts: Facts, block: &Block) -> Result<(), Status> {
     }
 }
 
-fn connected(facts: Facts) -> Result<(), Status> {
-    if facts.contains(Facts::RESET) {
+fn connected(state: &State) -> Result<(), Status> {
+    match state.broken {
         // S340
-        Err(Status::CONNECTION_RESET)
-    } else if facts.contains(Facts::CONNECTED) {
-        Ok(())
-    } else {
+        Some(status) => Err(status),
+        None if state.facts.contains(Facts::CONNECTED) => Ok(()),
         // S342, S373
-        Err(Status::CONNECTION_INVALID)
+        None => Err(Status::CONNECTION_INVALID),
     }
+}
+
+/// Whether a connection on which an operation ended this way is over.
+fn breaks(status: Status) -> bool {
+    matches!(
+        status,
+        Status::CONNECTION_RESET
+            | Status::CONNECTION_ABORTED
+            | Status::IO_TIMEOUT
+            | Status::HOST_UNREACHABLE
+            | Status::NETWORK_UNREACHABLE
+    )
 }

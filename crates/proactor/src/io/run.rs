@@ -55,10 +55,14 @@ impl Handle {
             Ok(Begun::Pending(id) | Begun::Queued(id)) => Ok(id),
             Ok(Begun::Done(block)) => {
                 let id = block.id;
+                self.unwatch_if_unneeded();
                 event.complete(block);
                 Ok(id)
             }
-            Err((status, block)) => Err(Refused { status, op: O::from_block(block) }),
+            Err((status, block)) => {
+                self.unwatch_if_unneeded();
+                Err(Refused { status, op: O::from_block(block) })
+            }
         }
     }
 
@@ -130,7 +134,7 @@ impl Handle {
             direction.current = Some(Tag::of(&block));
             (fd, direction.edges, facts)
         };
-        let step = perform(&fd, self.class, &mut block, facts);
+        let step = perform(&fd, self.class, &mut block, facts | self.nature);
         drop(fd);
         self.first_step(side, block, step, edges)
     }
@@ -167,7 +171,8 @@ impl Handle {
                 child.go_on();
                 Ok(Begun::Pending(id))
             }
-            Settled::Over(block, status) if status.is_error() && !always_pending => {
+            Settled::Over(mut block, status) if status.is_error() && !always_pending => {
+                self.disengage(&mut block, status);
                 self.ended();
                 Err((status, block))
             }
@@ -216,7 +221,7 @@ impl Handle {
                 direction.current = Some(Tag::of(&block));
                 (fd, block, direction.edges, facts)
             };
-            let step = perform(&fd, self.class, &mut block, facts);
+            let step = perform(&fd, self.class, &mut block, facts | self.nature);
             drop(fd);
             let settled = {
                 let mut state = self.state.lock();
@@ -226,8 +231,12 @@ impl Handle {
                 settled
             };
             match settled {
-                // It waits again; if readiness came meanwhile the next round tries it again.
-                Settled::Waits => continue,
+                // It waits again; if readiness came meanwhile the next round tries it again. That may be for
+                // another thread to get on with its call.
+                Settled::Waits => {
+                    std::thread::yield_now();
+                    continue;
+                }
                 Settled::Elsewhere(child) => child.go_on(),
                 Settled::Over(block, status) => self.hand_out(block, status, &mut direct),
             }
@@ -306,6 +315,7 @@ impl Handle {
                     direction.ready = false;
                 }
                 if closed || cancelled || self.is_abandoned(&block) {
+                    state.side(side).try_anew();
                     self.end_if_due(state);
                     let status = if closed { self.closing_status(&block) } else { Status::CANCELLED };
                     return Settled::Over(block, status);
@@ -313,6 +323,7 @@ impl Handle {
                 direction.push_front(block);
                 direction.busy = false;
                 if matches!(step, Step::Pause) {
+                    direction.pause();
                     self.pause(state);
                 }
                 Settled::Waits

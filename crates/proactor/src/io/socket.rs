@@ -90,7 +90,9 @@ impl Socket {
     fn make(family: AddressFamily, kind: SocketType) -> Result<Socket, Status> {
         let fd = net::socket_with(family, kind, FLAGS, None)?;
         let class = if kind == SocketType::STREAM { Class::Stream } else { Class::Datagram };
-        Ok(Socket(Handle::new(class, fd, Facts::empty())))
+        let mut facts = Facts::empty();
+        facts.set(Facts::INTERNET, family != AddressFamily::UNIX);
+        Ok(Socket(Handle::new(class, fd, facts)))
     }
 
     /// A stream socket that is neither bound nor connected, of the kind that can talk to `peer`
@@ -199,6 +201,8 @@ impl Socket {
         let flags = rustix::fs::fcntl_getfl(&fd)?;
         rustix::fs::fcntl_setfl(&fd, flags | OFlags::NONBLOCK)?;
         let mut facts = Facts::empty();
+        let family = sockopt::socket_domain(&fd)?;
+        facts.set(Facts::INTERNET, family == AddressFamily::INET || family == AddressFamily::INET6);
         if sockopt::socket_acceptconn(&fd)? {
             facts |= Facts::LISTENING | Facts::BOUND;
         } else if net::getpeername(&fd).is_ok() {

@@ -48,9 +48,10 @@ impl Handle {
             let mut state = self.state.lock();
             let Some(fd) = state.fd.clone() else { return Err((Status::INVALID_HANDLE, block)) };
             block.id = state.name();
+            // Under the lock, so that a close sees it and leaves its packet a key.
+            self.began();
             (fd, state.modes.contains(Modes::SKIP_COMPLETION_PORT_ON_SUCCESS))
         };
-        self.began();
         let id = block.id;
         let at_once = match (block.kind, align) {
             // Unbuffered data are never in the cache, and the device is never done at once (S294).

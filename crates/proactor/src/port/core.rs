@@ -506,6 +506,9 @@ where
         }
         if self.is_closed() {
             // Closed meanwhile, perhaps before this handle could be told.
+            if let Some(fd) = fd {
+                self.poller.remove(fd);
+            }
             self.table.remove(token);
             return Err(Status::INVALID_HANDLE);
         }
