@@ -6,7 +6,7 @@ pub use crate::port::PortSnapshot;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// Every port of this process that is still open.
+    /// Every port of this process, also those closed that a handle still holds.
     pub ports: Vec<PortSnapshot>,
     /// Who moves the data of files that can't be moved at once: "io_uring" or "threads". `None` while no
     /// operation has needed that yet.

@@ -184,7 +184,14 @@ impl Handle {
         }
         let watched = if self.is_polled() { Some(fd.as_fd()) } else { None };
         // Readiness that comes before this returns waits for the lock, and then finds the link.
-        let token = port.core().attach(key, watched, weak_source(self))?;
+        let token = match port.core().attach(key, watched, weak_source(self)) {
+            Ok(token) => token,
+            Err((status, key)) => {
+                drop(state);
+                drop(key);
+                return Err(status);
+            }
+        };
         let link = Link { sink: port.core().clone(), token };
         assert!(self.link.set(link).is_ok(), "only the holder of the lock sets it");
         Ok(())
@@ -365,6 +372,12 @@ impl Source for Handle {
 
     fn abandon(&self) {
         self.cancel_own(|tag| !tag.by_event);
+        let mut state = self.state.lock();
+        if !(state.rx.is_empty() && state.tx.is_empty()) && self.ensure_watched(&mut state, true).is_err() {
+            drop(state);
+            // What is left belongs to others, but nobody could tell it when it can go on.
+            self.cancel_where(|_| true);
+        }
     }
 
     fn pending(&self) -> usize {

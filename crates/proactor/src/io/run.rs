@@ -72,6 +72,9 @@ impl Handle {
         }
         block.bytes = 0;
         block.stage = 0;
+        if block.kind == Kind::Disconnect {
+            block.offset = 0;
+        }
         block.status = Status::PENDING;
         block.thread = ThreadNo::current();
         let thread_bound = matches!(route, Route::Event(_)) || self.link.get().is_none();
@@ -108,6 +111,11 @@ impl Handle {
             let mut state = self.state.lock();
             let Some(fd) = state.fd.clone() else { return Err((Status::INVALID_HANDLE, block)) };
             // An operation that may have to wait needs somebody who tells it when it can go on.
+            let direction = state.side(side);
+            let waits = direction.busy || !direction.is_empty() || !direction.ready;
+            if waits && self.is_abandoned(&block) {
+                return Err((Status::CANCELLED, block));
+            }
             let by_event = matches!(block.route, Route::Event(_));
             let watched = self.ensure_watched(&mut state, by_event);
             let possible = watched.and_then(|()| self.allowed(&mut state, &block));
@@ -120,10 +128,6 @@ impl Handle {
             }
             let facts = state.facts;
             let direction = state.side(side);
-            let waits = direction.busy || !direction.is_empty() || !direction.ready;
-            if waits && self.is_abandoned(&block) {
-                return Err((Status::CANCELLED, block));
-            }
             self.began();
             if waits {
                 let id = block.id;

@@ -17,13 +17,13 @@ use super::monitor::Watch;
 use super::pace::Pace;
 use super::packet::Packet;
 use super::seats::{Counts, Place, Wake};
-use super::service::Tick;
 use super::table::{Source, Table};
 use super::worker::Worker;
 use crate::driver::epoll::{EventFlags, Harvest, Poller};
 use crate::op::Op;
 use crate::op::block::Block;
 use crate::status::Status;
+use crate::sync::fence::fence;
 use crate::sync::lock::Lock;
 use crate::sync::queue::Queue;
 
@@ -102,6 +102,9 @@ pub(crate) struct Core<K, M> {
     /// The monitor is at work on this port.
     pub(crate) watched: AtomicBool,
     pub(crate) watch: Lock<Watch>,
+    /// A worker went without a packet that waits, because its time was over and no seat was free: it is not parked,
+    /// and yet the monitor has somebody to look for.
+    pub(crate) turned_away: AtomicBool,
     pub(crate) limits: Limits,
     /// Spinning is only worth it while another processor can bring the packet.
     spins: bool,
@@ -138,6 +141,7 @@ where
             pace: Pace::default(),
             watched: AtomicBool::new(false),
             watch: Lock::default(),
+            turned_away: AtomicBool::new(false),
             limits,
             spins: processors() > 1,
             counters: Counters::default(),
@@ -172,6 +176,7 @@ where
 
     fn push(&self, entry: Entry<K, M>) {
         self.queue.push(entry);
+        fence(SeqCst);
         if self.is_closed() {
             self.drain();
         }
@@ -242,14 +247,22 @@ where
             }
             let entry = self.queue.pop()?;
             member.taken.set(taken);
-            let bytes = if let Entry::Done(_, block) = &entry { block.bytes } else { 0 };
-            member.worker.count(bytes);
+            if !matches!(entry, Entry::Ready(..)) {
+                let bytes = if let Entry::Done(_, block) = &entry { block.bytes } else { 0 };
+                member.worker.count(bytes);
+            }
             Some(entry)
         })?;
-        match entry {
-            Entry::Posted(key, message) => Some(Packet { key, op: Op::Posted(message) }),
-            entry => self.unfold(entry),
+        if let Entry::Ready(token, events) = entry {
+            // What it brings, if anything, is only known once it has been served.
+            let packet = self.serve(token, events)?;
+            member::with(self.id, |member| {
+                member.worker.count(packet.bytes());
+                Some(())
+            });
+            return Some(packet);
         }
+        self.unfold(entry)
     }
 
     fn unfold(&self, entry: Entry<K, M>) -> Option<Packet<K, M>> {
@@ -263,7 +276,7 @@ where
     /// Takes the next packet: the heart of the port.
     pub(crate) fn next(&self, member: &Member, until: Until) -> Result<Packet<K, M>, Status> {
         if let Some(started) = member.started.take() {
-            self.pace.sample(started.elapsed());
+            self.pace.sample(started.elapsed() / member.batch.replace(1));
         }
         let worker = &*member.worker;
         let mut seated = worker.has_seat();
@@ -362,6 +375,10 @@ where
     /// A removal whose time is over. The thread runs on, so it holds a seat, if need be one over the limit.
     fn expire(&self, member: &Member, seated: bool) -> Result<Packet<K, M>, Status> {
         if !seated {
+            if !self.queue.is_empty() || self.poller.is_ready() {
+                self.turned_away.store(true, Relaxed);
+                self.watch_over();
+            }
             self.gate.resume();
             member.worker.seated();
             return Err(Status::TIMEOUT);
@@ -423,8 +440,6 @@ where
         if counts.closed {
             // The next one, until all are out.
             self.poller.call();
-        } else if counts.polling == 0 && counts.parked > 0 {
-            self.watch_over();
         }
         let packet = self.set_aside(&harvest, seated).and_then(|(token, events)| self.serve(token, events));
         if packet.is_some() && !self.queue.is_empty() {
@@ -458,6 +473,11 @@ where
         if seated {
             worker.seated();
         }
+        let counts = self.gate.counts();
+        if counts.polling == 0 && counts.parked > 0 {
+            // Nobody else watches the kernel's queue for those who sleep.
+            self.watch_over();
+        }
         seated
     }
 
@@ -476,41 +496,45 @@ where
         let sleepers = std::mem::take(&mut *self.stack.lock());
         sleepers.iter().for_each(|worker| worker.parker.unpark());
         self.table.for_each(|source| source.abandon());
+        // A key may own its handle, and the handle holds this port: nobody needs keys any more.
+        drop(self.table.take_keys());
         self.drain();
     }
 
     fn drain(&self) {
-        while let Some(entry) = self.queue.pop() {
-            drop(entry);
-        }
+        // All out first: dropping one may run anything, and deliver more.
+        let entries: Vec<_> = std::iter::from_fn(|| self.queue.pop()).collect();
+        drop(entries);
     }
 
     pub(crate) fn counts(&self) -> Counts {
         self.gate.counts()
     }
 
-    /// Watches a descriptor, if the handle has one that can be watched, under a key.
+    /// Watches a descriptor, if the handle has one that can be watched, under a key. When that fails the key comes
+    /// back, for its drop may run anything and the caller may hold a lock.
     pub(crate) fn attach(
         &self,
         key: K,
         fd: Option<BorrowedFd<'_>>,
         source: Weak<dyn Source>,
-    ) -> Result<u64, Status> {
+    ) -> Result<u64, (Status, Option<K>)> {
         if self.is_closed() {
-            return Err(Status::INVALID_HANDLE);
+            return Err((Status::INVALID_HANDLE, Some(key)));
         }
         let limit = u32::try_from(self.limits.handles).unwrap_or(u32::MAX);
-        let token = self.table.insert(key, source, limit).ok_or(Status::NO_BUFS)?;
-        if let Some(fd) = fd {
-            self.poller.add(fd, token).inspect_err(|_| self.table.remove(token))?;
+        let token = self.table.insert(key, source, limit).map_err(|key| (Status::NO_BUFS, Some(key)))?;
+        if let Some(fd) = fd
+            && let Err(error) = self.poller.add(fd, token)
+        {
+            return Err((error.into(), self.table.remove(token)));
         }
         if self.is_closed() {
             // Closed meanwhile, perhaps before this handle could be told.
             if let Some(fd) = fd {
                 self.poller.remove(fd);
             }
-            self.table.remove(token);
-            return Err(Status::INVALID_HANDLE);
+            return Err((Status::INVALID_HANDLE, self.table.remove(token)));
         }
         Ok(token)
     }
@@ -550,10 +574,4 @@ where
             self.gate.release();
         }
     }
-}
-
-/// So that it can be ticked as what it is.
-pub(crate) fn weak_tick<T: Tick + 'static>(what: &Weak<T>) -> Weak<dyn Tick> {
-    let what: Weak<T> = what.clone();
-    what
 }

@@ -26,6 +26,8 @@ pub(crate) struct Member {
     pub(crate) taken: Cell<u32>,
     /// When the handler that runs now was given its packet, if this one is timed.
     pub(crate) started: Cell<Option<Instant>>,
+    /// Packets that the handler which is timed was given together.
+    pub(crate) batch: Cell<u32>,
     /// How much spinning before a park has been worth of late.
     pub(crate) spin: Cell<u8>,
 }
@@ -34,7 +36,15 @@ thread_local!(static MEMBER: RefCell<Option<Rc<Member>>> = const { RefCell::new(
 
 impl Member {
     pub(crate) fn new(port: u64, worker: Arc<Worker>, home: Weak<dyn Home>) -> Member {
-        Member { port, worker, home, taken: Cell::new(0), started: Cell::new(None), spin: Cell::new(0) }
+        Member {
+            port,
+            worker,
+            home,
+            taken: Cell::new(0),
+            started: Cell::new(None),
+            batch: Cell::new(1),
+            spin: Cell::new(0),
+        }
     }
 }
 

@@ -165,6 +165,7 @@ where
         }
         let core = self.core();
         if core.is_closed() {
+            member::leave(core.id);
             return Err(Status::INVALID_HANDLE);
         }
         let member = core.enter()?;
@@ -176,6 +177,7 @@ where
             out.push(packet);
             count += 1;
         }
+        member.batch.set(u32::try_from(count).unwrap_or(u32::MAX));
         Ok(count)
     }
 
@@ -204,7 +206,8 @@ where
     }
 
     /// Closes the port: every waiter returns at once with "abandoned" (S068), packets that wait are dropped
-    /// (S073), and operations whose packets would come here are cancelled. Handles stay open.
+    /// (S073), and operations whose packets would come here are cancelled. Handles stay open; their keys are
+    /// dropped, for no packet will need them.
     pub fn close(&self) {
         self.core().close();
     }

@@ -6,12 +6,12 @@
 //! work soon, and that while workers sleep on futexes somebody watches the kernel's queue. It stops ticking as
 //! soon as nothing has waited for a while.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering::*;
 use std::sync::atomic::fence;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::core::{Core, weak_tick};
+use super::core::Core;
 use super::service::{self, Tick};
 use super::worker::{SeatState, Worker};
 
@@ -50,13 +50,18 @@ where
     /// Has the monitor look at this port, now and until nothing waits any more. A load when it does already.
     pub(crate) fn watch_over(&self) {
         if !self.watched.load(Relaxed) && !self.watched.swap(true, SeqCst) {
-            service::tick_soon(weak_tick(&self.me));
+            let me: Weak<dyn Tick> = self.me.clone();
+            if !service::tick_soon(me) {
+                // Without descriptors there is no service yet; the next one who needs it tries again.
+                self.watched.store(false, SeqCst);
+            }
         }
     }
 
     /// Whether something waits that nobody is on the way to take.
     fn waits(&self) -> bool {
-        !self.queue.is_empty() || (self.counts().polling == 0 && self.poller.is_ready())
+        !self.queue.is_empty()
+            || (self.table.len() > 0 && self.counts().polling == 0 && self.poller.is_ready())
     }
 
     /// Gives the seats of blocked workers back; returns how many threads it looked at, and how many were blocked.
@@ -86,6 +91,7 @@ where
                 self.gate.resume();
                 if !worker.reseat() {
                     self.gate.release();
+                    self.hand_over();
                 }
             }
         }
@@ -124,7 +130,8 @@ where
         let mut looked = self.reseat_running(&workers);
         let mut released = 0;
         let counts = self.counts();
-        let waits = counts.spare() > 0 && self.waits();
+        let wanted = self.turned_away.swap(false, Relaxed) || counts.spare() > 0;
+        let waits = wanted && self.waits();
         watch.quiet = if waits { 0 } else { watch.quiet + 1 };
         if waits && counts.active >= self.gate.limit() {
             let (seen, given_back) = self.release_blocked(&workers);

@@ -2,6 +2,7 @@
 //! that have no port. Started when first needed; asleep without a timer when there is nothing to do.
 
 use std::os::fd::BorrowedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -56,8 +57,10 @@ impl Service {
 
     /// Watches a descriptor whose handle has no port.
     pub(crate) fn attach(&self, fd: BorrowedFd<'_>, source: Weak<dyn Source>) -> Result<u64, Status> {
-        let token = self.table.insert((), source, MOST_HANDLES).ok_or(Status::NO_BUFS)?;
-        self.poller.add(fd, token).inspect_err(|_| self.table.remove(token))?;
+        let token = self.table.insert((), source, MOST_HANDLES).map_err(|()| Status::NO_BUFS)?;
+        self.poller.add(fd, token).inspect_err(|_| {
+            self.table.remove(token);
+        })?;
         Ok(token)
     }
 
@@ -85,7 +88,7 @@ impl Service {
                 if *due > now {
                     return what.strong_count() > 0;
                 }
-                match what.upgrade().and_then(|what| what.tick()) {
+                match guarded(|| what.upgrade()?.tick()) {
                     Some(again) => {
                         *due = now + again;
                         true
@@ -98,7 +101,7 @@ impl Service {
             self.poller.wait(&mut harvest, timeout);
             for (token, events) in harvest.iter() {
                 if let Some(((), source)) = self.table.lookup(token) {
-                    source.ready(events, false);
+                    guarded(|| source.ready(events, false));
                 }
             }
         }
@@ -107,10 +110,16 @@ impl Service {
 
 /// Ticks `what` from the service thread, if there can be one; without it nothing is watched, and `doctor`
 /// says so.
-pub(crate) fn tick_soon(what: Weak<dyn Tick>) {
-    if let Ok(service) = service() {
-        service.tick_after(Duration::ZERO, what);
-    }
+pub(crate) fn tick_soon(what: Weak<dyn Tick>) -> bool {
+    let Ok(service) = service() else { return false };
+    service.tick_after(Duration::ZERO, what);
+    true
+}
+
+/// Runs what may end in code of the user's (a key that is cloned or dropped): its panic ends that step, not the
+/// thread on which every port of the process relies.
+fn guarded<R>(step: impl FnOnce() -> Option<R>) -> Option<R> {
+    catch_unwind(AssertUnwindSafe(step)).unwrap_or(None)
 }
 
 /// So that a source can be kept in a table as what it is.

@@ -43,6 +43,6 @@ where
     }
 
     fn detach(&self, token: u64) {
-        self.table.remove(token);
+        drop(self.table.remove(token));
     }
 }

@@ -60,7 +60,7 @@ where
     ports.push(core);
 }
 
-/// Every port of this process that is still open.
+/// Every port of this process, also those closed that a handle still holds.
 pub(crate) fn ports() -> Vec<PortSnapshot> {
     let ports: Vec<_> = PORTS.lock().iter().filter_map(Weak::upgrade).collect();
     ports.iter().map(|port| port.snapshot()).collect()

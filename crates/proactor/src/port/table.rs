@@ -33,7 +33,8 @@ pub(crate) const MOST_HANDLES: u32 = FIRST * ((1 << CHUNKS) - 1);
 
 struct Slot<K> {
     generation: u32,
-    entry: Option<(K, Weak<dyn Source>)>,
+    /// The key is taken out when the port closes.
+    entry: Option<(Option<K>, Weak<dyn Source>)>,
 }
 
 type Chunk<K> = OnceLock<Box<[Lock<Slot<K>>]>>;
@@ -59,12 +60,12 @@ impl<K: Clone> Table<K> {
         self.used.load(Relaxed) as usize
     }
 
-    /// `None`: there are as many as there can be.
-    pub(crate) fn insert(&self, key: K, source: Weak<dyn Source>, limit: u32) -> Option<u64> {
+    /// Gives the key back when there are as many as there can be.
+    pub(crate) fn insert(&self, key: K, source: Weak<dyn Source>, limit: u32) -> Result<u64, K> {
         let index = {
             let mut free = self.free.lock();
             if self.used.load(Relaxed) >= limit.min(MOST_HANDLES) {
-                return None;
+                return Err(key);
             }
             self.used.fetch_add(1, Relaxed);
             free.slots.pop().unwrap_or_else(|| {
@@ -72,18 +73,20 @@ impl<K: Clone> Table<K> {
                 free.next - 1
             })
         };
-        let mut slot = self.slot(index)?.lock();
+        let Some(slot) = self.slot(index) else { unreachable!("the limit is within the chunks") };
+        let mut slot = slot.lock();
         assert!(slot.entry.is_none(), "a free slot is empty");
-        slot.entry = Some((key, source));
-        Some(u64::from(slot.generation) << 32 | u64::from(index))
+        slot.entry = Some((Some(key), source));
+        Ok(u64::from(slot.generation) << 32 | u64::from(index))
     }
 
-    pub(crate) fn remove(&self, token: u64) {
-        let Some(slot) = self.slot(token as u32) else { return };
+    /// Returns the key, to be dropped where nothing is locked: it is the user's, and its drop may run anything.
+    pub(crate) fn remove(&self, token: u64) -> Option<K> {
+        let slot = self.slot(token as u32)?;
         let entry = {
             let mut slot = slot.lock();
             if slot.generation != (token >> 32) as u32 || slot.entry.is_none() {
-                return;
+                return None;
             }
             slot.generation = slot.generation.wrapping_add(1);
             slot.entry.take()
@@ -92,16 +95,26 @@ impl<K: Clone> Table<K> {
         free.slots.push(token as u32);
         self.used.fetch_sub(1, Relaxed);
         drop(free);
-        // The key is the user's: its drop may run anything.
-        drop(entry);
+        entry.and_then(|(key, _)| key)
+    }
+
+    /// Takes all keys out; the handles stay.
+    pub(crate) fn take_keys(&self) -> Vec<K> {
+        let slots = self.chunks.iter().map_while(OnceLock::get).flatten();
+        slots.filter_map(|slot| slot.lock().entry.as_mut().and_then(|(key, _)| key.take())).collect()
     }
 
     pub(crate) fn key(&self, token: u64) -> Option<K> {
-        self.with(token, |(key, _)| Some(key.clone()))
+        self.with(token, |(key, _)| key.clone())
     }
 
     pub(crate) fn lookup(&self, token: u64) -> Option<(K, Arc<dyn Source>)> {
-        self.with(token, |(key, source)| Some((key.clone(), source.upgrade()?)))
+        // The source first: a key that was cloned for nothing would be dropped under the slot's lock.
+        self.with(token, |(key, source)| {
+            let key = key.as_ref()?;
+            let source = source.upgrade()?;
+            Some((key.clone(), source))
+        })
     }
 
     /// Every handle there is at some moment during the call.
@@ -116,7 +129,11 @@ impl<K: Clone> Table<K> {
         }
     }
 
-    fn with<R>(&self, token: u64, read: impl FnOnce(&(K, Weak<dyn Source>)) -> Option<R>) -> Option<R> {
+    fn with<R>(
+        &self,
+        token: u64,
+        read: impl FnOnce(&(Option<K>, Weak<dyn Source>)) -> Option<R>,
+    ) -> Option<R> {
         let slot = self.slot(token as u32)?.lock();
         if slot.generation != (token >> 32) as u32 {
             return None;
@@ -173,7 +190,7 @@ mod tests {
         for (n, token) in tokens.iter().enumerate() {
             assert_eq!(table.key(*token), Some(n));
         }
-        assert!(table.insert(0, Arc::downgrade(&source), 5000).is_none());
+        assert_eq!(table.insert(0, Arc::downgrade(&source), 5000), Err(0));
         let mut seen = 0;
         table.for_each(|_| seen += 1);
         assert_eq!(seen, 5000);

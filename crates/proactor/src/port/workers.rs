@@ -38,7 +38,7 @@ impl Workers {
     /// are what stands in for those that block.
     ///
     /// Fails with `TOO_MANY_THREADS` beyond the port's limit, or when the system gives no more; then none
-    /// is left running.
+    /// is left running, and the port is closed.
     pub fn start<K, M, F>(port: &Port<K, M>, count: usize, handler: F) -> Result<Workers, Status>
     where
         K: Clone + Send + 'static,
@@ -58,9 +58,8 @@ impl Workers {
             // The workers hold the core, not the port: the last handle of the user's still closes it.
             let (core, handler, panicked) = (port.core().clone(), handler.clone(), panics.clone());
             let spawned = thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
-                let Ok(member) = core.enter() else { return };
                 while let Some(packet) =
-                    core.quick().or_else(|| core.next(&member, super::Until::Forever).ok())
+                    core.quick().or_else(|| core.next(&*core.enter().ok()?, super::Until::Forever).ok())
                 {
                     if catch_unwind(AssertUnwindSafe(|| handler(packet))).is_err() {
                         panicked.fetch_add(1, Relaxed);

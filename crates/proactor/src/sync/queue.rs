@@ -202,12 +202,13 @@ impl<T> Queue<T> {
     /// Whether a pop would find nothing now. An entry whose push has not returned may not count yet.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
+        let backoff = Backoff::new();
         loop {
             let index = self.head.index.load(Acquire);
             let block = self.head.block.load(Acquire);
             let offset = index % LAP;
             if offset == SLOTS {
-                std::hint::spin_loop();
+                backoff.snooze();
                 continue;
             }
             // SAFETY: as in `pop`.
