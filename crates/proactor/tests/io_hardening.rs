@@ -1,9 +1,9 @@
-//! Connections that end otherwise than they should: by a timeout, by a cancelled disconnect or connect, by a port
-//! that closes. What comes after is refused, fails or works, and none of it waits for what never comes.
+//! Connections that end otherwise than they should: by a timeout, by a cancelled disconnect or connect. What comes
+//! after is refused, fails or works, and none of it waits for what never comes.
 
-mod common;
 #[path = "common/bounded.rs"]
 mod bounded;
+mod common;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bounded::{let_the_service_catch_up, outcome, soon};
 use common::*;
-use proactor::{Overlapped, Port, Socket, Status, op};
+use proactor::{Overlapped, Socket, Status, op};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// A connection whose peer reads nothing, with a send that can't end before the kernel gives the peer up.
@@ -177,34 +177,5 @@ fn after_a_cancelled_connect_another_is_tried_at_once() {
         assert_eq!(ours.peer_addr().unwrap().ip(), Some(address));
         listener.accept().unwrap().0.write_all(b"hello").unwrap();
         assert_eq!(soon(ours.begin(op::Recv::new(vec![0; 8])).unwrap()).data(), b"hello");
-    }
-}
-
-#[test]
-fn closing_the_port_of_the_accepting_socket_leaves_the_accept_of_another_port_alone() {
-    for connect_first in [false, true] {
-        let packets = Packets::new();
-        let (listener, address) = listener();
-        listener.associate(&packets.port, 1).unwrap();
-        let other: Port = Port::new(1).unwrap();
-        let brought = Socket::stream(&address.into()).unwrap();
-        brought.associate(&other, 2).unwrap();
-        pending(listener.accept(op::Accept::receive_first(vec![0; 8]).into_socket(&brought)));
-        let connect = || TcpStream::connect(address).unwrap();
-        let early = connect_first.then(|| {
-            let client = connect();
-            // The accept waits for data then.
-            eventually("the connection is taken", || {
-                !listener.with_fd(|fd| is_ready(&fd, PollFlags::IN, Duration::ZERO)).unwrap()
-            });
-            client
-        });
-        other.close();
-        packets.assert_none();
-        let mut client = early.unwrap_or_else(connect);
-        client.write_all(b"data").unwrap();
-        let packet = packets.next();
-        assert_eq!((packet.key, packet.status()), (1, Status::SUCCESS), "connect first: {connect_first}");
-        assert_eq!(expect!(Accept, packet).data(), b"data");
     }
 }

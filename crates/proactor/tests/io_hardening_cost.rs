@@ -1,9 +1,9 @@
 //! What must cost nothing and leave nothing behind: waiting for room, one awaited operation, a handle that is gone,
 //! a peer that floods. Each is measured in a process of its own.
 
-mod common;
 #[path = "common/bounded.rs"]
 mod bounded;
+mod common;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -246,20 +246,23 @@ fn a_reuse_ends_by_itself_although_the_peer_floods_and_posts_are_handled_meanwhi
 
 #[test]
 fn starting_a_reuse_returns_although_the_peer_floods_and_others_are_served_meanwhile() {
-    in_own_process("starting_a_reuse_returns_although_the_peer_floods_and_others_are_served_meanwhile", || {
-        let (ours, peer) = tcp_pair();
-        let flooding = flood(&peer);
-        let begin = Instant::now();
-        let disconnect = ours.begin(op::Disconnect::new().reuse()).unwrap();
-        assert!(begin.elapsed() < Duration::from_secs(2), "the start took {:?}", begin.elapsed());
-        while !disconnect.is_complete() {
-            assert!(begin.elapsed() < PATIENCE, "it goes on as long as the flood");
-            let_the_service_catch_up();
-        }
-        let end = outcome(Ok(disconnect));
-        assert_ne!(end, Err(Status::PENDING));
-        ours.close().unwrap();
-        drop(peer);
-        flooding.into_iter().for_each(|thread| thread.join().unwrap());
-    });
+    in_own_process(
+        "starting_a_reuse_returns_although_the_peer_floods_and_others_are_served_meanwhile",
+        || {
+            let (ours, peer) = tcp_pair();
+            let flooding = flood(&peer);
+            let begin = Instant::now();
+            let disconnect = ours.begin(op::Disconnect::new().reuse()).unwrap();
+            assert!(begin.elapsed() < Duration::from_secs(2), "the start took {:?}", begin.elapsed());
+            while !disconnect.is_complete() {
+                assert!(begin.elapsed() < PATIENCE, "it goes on as long as the flood");
+                let_the_service_catch_up();
+            }
+            let end = outcome(Ok(disconnect));
+            assert_ne!(end, Err(Status::PENDING));
+            ours.close().unwrap();
+            drop(peer);
+            flooding.into_iter().for_each(|thread| thread.join().unwrap());
+        },
+    );
 }

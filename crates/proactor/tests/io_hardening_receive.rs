@@ -1,9 +1,9 @@
 //! Data that are there are received, whatever lies before them: the kernel ends a receive early at an urgent byte,
 //! at a message with descriptors and at the end of a packet, and a short count is no proof that there is no more.
 
-mod common;
 #[path = "common/bounded.rs"]
 mod bounded;
+mod common;
 
 use std::io::{IoSlice, Write};
 use std::mem::MaybeUninit;
