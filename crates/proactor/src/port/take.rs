@@ -18,6 +18,11 @@ use crate::status::Status;
 /// flood of posts must not keep sockets waiting.
 const LOOK_EVERY: u32 = 61;
 
+/// Whether a worker that has taken so many packets looks at the kernel's queue before the next.
+fn looks_after(taken: u32) -> bool {
+    taken % LOOK_EVERY == LOOK_EVERY - 1
+}
+
 /// Handlers timed: the first few, then one of so many, for the clock costs as much as a packet.
 const TIME_FIRST: u32 = 16;
 const TIME_EVERY: u32 = 32;
@@ -62,9 +67,11 @@ where
     #[inline]
     pub(crate) fn quick(&self) -> Option<Packet<K, M>> {
         let entry = member::with(self.id, |member| {
-            let taken = member.taken.get().wrapping_add(1);
-            let due = taken < TIME_FIRST || taken % TIME_EVERY <= 1 || taken % LOOK_EVERY == LOOK_EVERY - 1;
-            if due || !member.worker.is_running() || !self.gate.goes_on() {
+            let before = member.taken.get();
+            let taken = before.wrapping_add(1);
+            // A timed handler ends with the packet after the one that began it.
+            let timed = taken < TIME_FIRST || taken % TIME_EVERY <= 1;
+            if timed || looks_after(before) || !member.worker.is_running() || !self.gate.goes_on() {
                 return None;
             }
             let entry = self.queue.pop()?;
@@ -149,7 +156,7 @@ where
     }
 
     fn take(&self, member: &Member) -> Option<Packet<K, M>> {
-        if member.taken.get() % LOOK_EVERY == LOOK_EVERY - 1 && self.table.len() > 0 {
+        if looks_after(member.taken.get()) && self.table.len() > 0 {
             let mut harvest = Harvest::new();
             self.poller.look(&mut harvest);
             self.set_aside(&harvest, false);
