@@ -141,16 +141,21 @@ fn read_cached(fd: BorrowedFd<'_>, block: &mut Block) -> Option<Status> {
         // S290
         return Some(Status::SUCCESS);
     }
+    let mut flags = ReadWriteFlags::NOWAIT;
     while block.bytes < whole {
         let mut slices: [IoSliceMut<'_>; MAX_BUFS] = std::array::from_fn(|_| IoSliceMut::new(&mut []));
         let at = block.offset + block.bytes as u64;
         let count = block.bufs.slices_mut(block.bytes, &mut slices);
-        match rustix::io::preadv2(fd, &mut slices[..count], at, ReadWriteFlags::NOWAIT) {
+        match rustix::io::preadv2(fd, &mut slices[..count], at, flags) {
             // S291: a read that crosses the end is a success.
             Ok(0) if block.bytes > 0 => break,
             Ok(0) => return Some(Status::END_OF_FILE),
             Ok(count) => block.bytes += count,
             Err(Errno::INTR) => {}
+            // All of it is cache, and the kernel has no word for that.
+            Err(Errno::OPNOTSUPP) if flags.contains(ReadWriteFlags::NOWAIT) && is_in_memory(fd) => {
+                flags -= ReadWriteFlags::NOWAIT;
+            }
             // Not in the cache; or a file system that can't tell.
             Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => return None,
             Err(error) => return Some(Status::from(error)),
@@ -163,7 +168,7 @@ fn read_cached(fd: BorrowedFd<'_>, block: &mut Block) -> Option<Status> {
 fn write_cached(fd: BorrowedFd<'_>, block: &mut Block) -> Option<Status> {
     let whole = block.bufs.len();
     let append = block.flags.contains(Flags::APPEND);
-    let flags =
+    let mut flags =
         ReadWriteFlags::NOWAIT | if append { ReadWriteFlags::APPEND } else { ReadWriteFlags::empty() };
     while block.bytes < whole {
         let mut slices = [IoSlice::new(&[]); MAX_BUFS];
@@ -173,11 +178,21 @@ fn write_cached(fd: BorrowedFd<'_>, block: &mut Block) -> Option<Status> {
             Ok(0) => return None,
             Ok(count) => block.bytes += count,
             Err(Errno::INTR) => {}
+            Err(Errno::OPNOTSUPP) if flags.contains(ReadWriteFlags::NOWAIT) && is_in_memory(fd) => {
+                flags -= ReadWriteFlags::NOWAIT;
+            }
             Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => return None,
             Err(error) => return Some(Status::from(error)),
         }
     }
     Some(Status::SUCCESS)
+}
+
+/// Whether the file is on a file system without a device (tmpfs, ramfs).
+fn is_in_memory(fd: BorrowedFd<'_>) -> bool {
+    const TMPFS: i64 = 0x0102_1994;
+    const RAMFS: i64 = 0x8584_58f6;
+    rustix::fs::fstatfs(fd).is_ok_and(|system| matches!(system.f_type, TMPFS | RAMFS))
 }
 
 impl Request for Block {
