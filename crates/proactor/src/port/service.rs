@@ -100,7 +100,7 @@ impl Service {
             let timeout = next.map(|due| due.saturating_duration_since(Instant::now()));
             self.poller.wait(&mut harvest, timeout);
             for (token, events) in harvest.iter() {
-                if let Some(((), source)) = self.table.lookup(token) {
+                if let Some((_, source)) = self.table.lookup(token) {
                     guarded(|| source.ready(events, false));
                 }
             }

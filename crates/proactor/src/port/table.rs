@@ -4,6 +4,7 @@
 //! slot's own lock. The generation in a token tells an event of a handle that has gone from one of the handle
 //! that has its slot now.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering::*};
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -105,15 +106,15 @@ impl<K: Clone> Table<K> {
     }
 
     pub(crate) fn key(&self, token: u64) -> Option<K> {
-        self.with(token, |(key, _)| key.clone())
+        self.with(token, |(key, _)| copy(key.as_ref()?))
     }
 
-    pub(crate) fn lookup(&self, token: u64) -> Option<(K, Arc<dyn Source>)> {
+    /// The key is missing if the port is closed, or if it can't be copied.
+    pub(crate) fn lookup(&self, token: u64) -> Option<(Option<K>, Arc<dyn Source>)> {
         // The source first: a key that was cloned for nothing would be dropped under the slot's lock.
         self.with(token, |(key, source)| {
-            let key = key.as_ref()?;
             let source = source.upgrade()?;
-            Some((key.clone(), source))
+            Some((key.as_ref().and_then(copy), source))
         })
     }
 
@@ -150,6 +151,11 @@ impl<K: Clone> Table<K> {
         });
         slots.get((index - begin) as usize)
     }
+}
+
+/// A copy of a user's key. One whose `clone` panics costs its packet, and nothing else that is under way.
+fn copy<K: Clone>(key: &K) -> Option<K> {
+    catch_unwind(AssertUnwindSafe(|| key.clone())).ok()
 }
 
 #[cfg(test)]

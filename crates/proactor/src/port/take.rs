@@ -182,8 +182,8 @@ where
     /// Performs what a ready handle has pending; its first completion is the packet.
     pub(super) fn serve(&self, token: u64, events: EventFlags) -> Option<Packet<K, M>> {
         let (key, source) = self.table.lookup(token)?;
-        let block = source.ready(events, true)?;
-        Some(Packet { key, op: Op::from_block(block) })
+        let block = source.ready(events, key.is_some())?;
+        Some(Packet { key: key?, op: Op::from_block(block) })
     }
 
     /// Puts a harvest into the queue, for any seat to take, except for the first event if `keep` asks for it.
