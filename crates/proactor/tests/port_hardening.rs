@@ -188,8 +188,6 @@ fn a_key_that_panics_on_the_library_s_thread_stops_nothing_of_others() {
         assert_eq!(soon(awaited).bytes(), 1);
         // Nobody has come to this port, and this thread has only sent.
         eventually("the key panics", || !armed.load(SeqCst));
-        // Its own operation is lost with it, so this handle never comes to rest.
-        std::mem::forget(ours);
         assert_blocked_workers_are_found(&Port::new(1).unwrap());
         bounded::let_the_service_catch_up();
     });

@@ -39,9 +39,8 @@ impl Handle {
     /// The accept goes on as the first receive of the connection it took, in whose queue it is already; it still
     /// belongs to the listening socket, whose port and key its packet has (S015, S363).
     pub(super) fn go_on(self: &Arc<Self>) {
-        // Its port's workers may be the ones, but not of a port that is closed.
-        let by_others = self.link.get().is_some_and(|link| !link.sink.is_closed());
-        let watched = self.ensure_watched(&mut self.state.lock(), !by_others);
+        // The packet is the listener's: the workers of this one's port may never come, and it may be closed.
+        let watched = self.ensure_watched(&mut self.state.lock(), true);
         if watched.is_err() {
             self.cancel_where(|_| true);
         } else {
@@ -58,6 +57,8 @@ impl Handle {
         }
         let other = block.other.take().and_then(|other| other.downcast::<Handle>().ok());
         let Some(socket) = other.filter(|_| brought) else { return };
+        // What its first receive needed.
+        socket.unwatch_if_unneeded();
         {
             let mut state = socket.state.lock();
             state.facts -= Facts::ENGAGED;

@@ -111,10 +111,11 @@ impl Direction {
         self.ended |= ended;
     }
 
-    /// Whether an operation of this side completes to an event.
-    pub(super) fn is_awaited(&self) -> bool {
-        let queued = self.front.iter().chain(&self.rest).any(|block| Tag::of(block).by_event);
-        queued || self.current.is_some_and(|tag| tag.by_event)
+    /// Whether an operation of this side completes to an event, or was started on another handle than `me`.
+    pub(super) fn is_awaited(&self, me: usize) -> bool {
+        let elsewhere = |tag: Tag| tag.by_event || tag.owner != me;
+        let mut queued = self.front.iter().chain(&self.rest);
+        queued.any(|block| elsewhere(Tag::of(block))) || self.current.is_some_and(elsewhere)
     }
 
     /// Readiness does not count until `go_on`: an attempt may itself cause some.

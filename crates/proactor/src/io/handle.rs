@@ -203,9 +203,9 @@ impl Handle {
     }
 
     /// An operation may have to wait: somebody must be told when it can go on. The port's workers are, if it has
-    /// a port; one that is waited for `by_event` must not depend on their coming, so the service watches as well.
-    pub(super) fn ensure_watched(&self, state: &mut State, by_event: bool) -> Result<(), Status> {
-        if self.link.get().is_some() && !by_event {
+    /// a port; one that completes `elsewhere` must not depend on their coming, so the service watches as well.
+    pub(super) fn ensure_watched(&self, state: &mut State, elsewhere: bool) -> Result<(), Status> {
+        if self.link.get().is_some() && !elsewhere {
             return Ok(());
         }
         if state.watched_by_service.is_some() || !self.is_polled() {
@@ -217,22 +217,21 @@ impl Handle {
         Ok(())
     }
 
-    /// Once nobody waits for an event any more, a handle with a port is the port's workers' alone.
+    /// Once nobody waits any more for an event, or for another port, a handle with a port is its workers' alone.
     pub(super) fn unwatch_if_unneeded(&self) {
         if self.link.get().is_none_or(|link| link.sink.is_closed()) {
             return;
         }
-        let (token, fd) = {
-            let mut state = self.state.lock();
-            if state.watched_by_service.is_none() || state.rx.is_awaited() || state.tx.is_awaited() {
-                return;
-            }
-            (state.watched_by_service.take(), state.fd.clone())
-        };
-        if let Some(token) = token
+        let mut state = self.state.lock();
+        let me = std::ptr::from_ref(self).addr();
+        if state.rx.is_awaited(me) || state.tx.is_awaited(me) {
+            return;
+        }
+        // Under the lock: who is to be watched again at once must not find it watched still.
+        if let Some(token) = state.watched_by_service.take()
             && let Ok(service) = service()
         {
-            service.detach(fd.as_ref().map(|fd| fd.as_fd()), token);
+            service.detach(state.fd.as_ref().map(|fd| fd.as_fd()), token);
         }
     }
 

@@ -186,10 +186,11 @@ where
         Some(Packet { key: key?, op: Op::from_block(block) })
     }
 
-    /// Puts a harvest into the queue, for any seat to take, except for the first event if `keep` asks for it.
+    /// Puts a harvest into the queue, for any seat to take, except for the first event if `keep` asks for it: not
+    /// past packets that are in the queue already, for they are older.
     pub(super) fn set_aside(&self, harvest: &Harvest, keep: bool) -> Option<(u64, EventFlags)> {
         let mut events = harvest.iter();
-        let kept = if keep { events.next() } else { None };
+        let kept = if keep && self.queue.is_empty() { events.next() } else { None };
         let mut some = false;
         for (token, flags) in events {
             self.push(Entry::Ready(token, flags));
