@@ -17,7 +17,8 @@ pub(crate) trait Home: Send + Sync {
     fn resumed(&self, worker: &Worker);
 }
 
-/// A thread's side of its association; only that thread has it.
+/// A thread's side of its association; only that thread has it, and its cache line.
+#[repr(align(128))]
 pub(crate) struct Member {
     pub(crate) port: u64,
     pub(crate) worker: Arc<Worker>,

@@ -25,7 +25,7 @@ fn looks_after(taken: u32) -> bool {
 
 /// Handlers timed: the first few, then one of so many, for the clock costs as much as a packet.
 const TIME_FIRST: u32 = 16;
-const TIME_EVERY: u32 = 32;
+const TIME_EVERY: u32 = 128;
 
 /// Until when a removal waits.
 #[derive(Clone, Copy)]

@@ -17,6 +17,10 @@ const DECLARED: u8 = 2;
 const FOUND: u8 = 3;
 
 /// The record of one thread, shared with the port it is associated with.
+///
+/// It is written for every packet: on a cache line of its own (two, for the processor that fetches pairs), or two
+/// workers would wait for each other at every packet.
+#[repr(align(128))]
 pub(crate) struct Worker {
     kernel_id: i32,
     seat: AtomicU8,

@@ -2,10 +2,10 @@
 //! again, so that it allocates only while it grows.
 //!
 //! The shape is the block list of crossbeam's channel: two positions, each an index and a block, taken by
-//! compare-and-swap, and per slot a state that says what has been done to it. What differs: a consumer looks at
-//! its slot *before* it takes the position, so it waits for no producer that was stopped half way, and never
-//! touches the producers' position; and blocks are kept until the queue goes, which is what makes that look
-//! sound, since a slot that is looked at too late is still a slot.
+//! compare-and-swap, and per slot a state that says what has been done to it. What differs: a consumer near the
+//! end looks at its slot *before* it takes the position, so it never touches the producers' position, and waits
+//! for no producer that was stopped half way; and blocks are kept until the queue goes, which is what makes that
+//! look sound, since a slot that is looked at too late is still a slot.
 #![allow(unsafe_code)]
 
 use std::cell::UnsafeCell;
@@ -34,7 +34,8 @@ struct Slot<T> {
 }
 
 struct Block<T> {
-    next: AtomicPtr<Block<T>>,
+    /// Set once all slots have their producers. Read by every consumer, so not beside what they write.
+    next: CachePadded<AtomicPtr<Block<T>>>,
     slots: [Slot<T>; SLOTS],
 }
 
@@ -42,7 +43,7 @@ impl<T> Block<T> {
     fn alloc() -> *mut Block<T> {
         let slot = || Slot { value: UnsafeCell::new(MaybeUninit::uninit()), state: AtomicU8::new(0) };
         Box::into_raw(Box::new(Block {
-            next: AtomicPtr::new(ptr::null_mut()),
+            next: CachePadded::new(AtomicPtr::new(ptr::null_mut())),
             slots: std::array::from_fn(|_| slot()),
         }))
     }
@@ -155,7 +156,10 @@ impl<T> Queue<T> {
             // the look below means nothing, and the index shows it.
             let block = unsafe { &*block };
             let slot = &block.slots[offset];
-            if slot.state.load(Acquire) & WRITTEN == 0 {
+            // With a block behind this one the slot has its producer, and need not be looked at before it is won:
+            // where consumers compete, a look would only fetch a line that another is writing to.
+            let behind = !block.next.load(Acquire).is_null();
+            if !behind && slot.state.load(Acquire) & WRITTEN == 0 {
                 if self.head.index.load(Acquire) == index {
                     return None;
                 }
@@ -166,12 +170,17 @@ impl<T> Queue<T> {
                 continue;
             }
             if offset + 1 == SLOTS {
-                // The producer of the last slot put the next block in place before it wrote the value.
+                // The producer of the last slot put the next block in place before it wrote the value, and we have
+                // seen one of the two.
                 self.head.block.store(block.next.load(Acquire), Release);
                 self.head.index.store(index + 2, Release);
             }
-            // SAFETY: the index was `index` from its load to the exchange, so the look was at this index's slot,
-            // which is written; winning the index makes this thread the only one to read it.
+            // A producer that was stopped between its index and its value is waited for; this is rare.
+            while slot.state.load(Acquire) & WRITTEN == 0 {
+                backoff.snooze();
+            }
+            // SAFETY: the index was `index` from its load to the exchange, so this is its slot, and it is written;
+            // winning the index makes this thread the only one to read it.
             let entry = unsafe { (*slot.value.get()).assume_init_read() };
             if offset + 1 == SLOTS {
                 self.give_back(block, 0);
