@@ -76,7 +76,8 @@ macro_rules! handle_methods {
                 self.0.cancel_mine()
             }
 
-            /// Operations under way on this handle.
+            /// Operations under way on this handle. One whose packet has just been queued may count for a moment
+            /// longer.
             pub fn pending(&self) -> usize {
                 self.0.in_flight() as usize
             }
