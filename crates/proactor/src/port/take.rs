@@ -104,8 +104,10 @@ where
 
     /// Takes the next packet: the heart of the port.
     pub(crate) fn next(&self, member: &Member, until: Until) -> Result<Packet<K, M>, Status> {
+        // Taken back in any case: a batch that was not timed must not shorten what is timed after it.
+        let batch = member.batch.replace(1);
         if let Some(started) = member.started.take() {
-            self.pace.sample(started.elapsed() / member.batch.replace(1));
+            self.pace.sample(started.elapsed() / batch);
         }
         let worker = &*member.worker;
         let mut seated = worker.has_seat();
