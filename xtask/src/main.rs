@@ -17,6 +17,7 @@ mod spdx;
 mod statements;
 mod tally;
 mod test;
+mod watch;
 mod workspace;
 
 /// The work around the code: testing it, and keeping its rules.

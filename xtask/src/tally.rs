@@ -48,8 +48,8 @@ impl Tally {
     }
 }
 
-/// Copies `from` to `to` until its end, and counts what the harness says on the way.
-pub fn relay(mut from: impl Read, mut to: impl Write) -> io::Result<Tally> {
+/// Copies `from` to `to` until its end, and counts what the harness says on the way; `copied` is called at each piece.
+pub fn relay(mut from: impl Read, mut to: impl Write, copied: impl Fn()) -> io::Result<Tally> {
     let mut tally = Tally::default();
     let (mut chunk, mut line) = (vec![0; 16 * 1024], Vec::new());
     loop {
@@ -61,6 +61,7 @@ pub fn relay(mut from: impl Read, mut to: impl Write) -> io::Result<Tally> {
         };
         to.write_all(&chunk[..length])?;
         to.flush()?;
+        copied();
         for byte in &chunk[..length] {
             if *byte == b'\n' {
                 tally.count(&String::from_utf8_lossy(&line));
@@ -97,7 +98,7 @@ mod tests {
             test result: FAILED. 40 passed; 3 failed; 0 ignored; 0 measured; 5 filtered out; finished in 1.20s";
         for size in [1, 7, 4096] {
             let mut copy = Vec::new();
-            let tally = relay(Pieces(text.as_bytes().chunks(size)), &mut copy).unwrap();
+            let tally = relay(Pieces(text.as_bytes().chunks(size)), &mut copy, || ()).unwrap();
             assert_eq!(tally, Tally { passed: 42, failed: 3, ignored: 1 });
             assert_eq!(copy, text.as_bytes());
         }

@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
@@ -13,6 +14,7 @@ use serde_json::Value;
 
 use crate::needs::{io_uring_refused, provide_programs, with_all_files};
 use crate::tally::{Tally, relay};
+use crate::watch::{Pulse, watch};
 use crate::workspace::{Outcome, cargo, metadata};
 
 /// Run the tests.
@@ -178,12 +180,20 @@ fn run_pass(pass: &Pass) -> Row {
 
 fn spawn(pass: &Pass) -> io::Result<(Tally, bool)> {
     let mut child = command(pass).spawn()?;
-    let tally = match child.stdout.take() {
-        Some(output) => relay(output, io::stdout().lock()),
-        None => Ok(Tally::default()),
-    };
-    let status = child.wait()?;
-    Ok((tally?, status.success()))
+    let (pid, output) = (child.id(), child.stdout.take());
+    let pulse = Pulse::default();
+    let (running, over) = channel();
+    std::thread::scope(|scope| {
+        let pulse = &pulse;
+        scope.spawn(move || watch(pid, pulse, &over));
+        let tally = match output {
+            Some(output) => relay(output, io::stdout().lock(), || pulse.beat()),
+            None => Ok(Tally::default()),
+        };
+        let status = child.wait();
+        drop::<Sender<()>>(running);
+        Ok((tally?, status?.success()))
+    })
 }
 
 fn skipped(pass: &Pass, why: &str) -> Row {

@@ -26,9 +26,10 @@ fn echo(client: &mut TcpStream, data: &[u8]) {
     assert!(back == data);
 }
 
-/// Takes every descriptor that is left, up to `most` in all.
-fn fill_descriptors(most: usize) -> Vec<std::fs::File> {
-    let limit = Rlimit { current: Some(most as u64), ..getrlimit(Resource::Nofile) };
+/// Takes every descriptor that is left, after there were `free` more: so many are free again when these are dropped.
+fn fill_descriptors(free: usize) -> Vec<std::fs::File> {
+    let most = (open_descriptors() + free) as u64;
+    let limit = Rlimit { current: Some(most), ..getrlimit(Resource::Nofile) };
     setrlimit(Resource::Nofile, limit).unwrap();
     let mut all = Vec::new();
     loop {
@@ -64,7 +65,7 @@ fn accepting_pauses_without_descriptors_and_goes_on_with_them() {
         let waiting: Vec<OwnedFd> = (0..20)
             .map(|_| rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap())
             .collect();
-        let filling = fill_descriptors(open_descriptors() + 10);
+        let filling = fill_descriptors(10);
         for client in &waiting {
             rustix::net::connect(client, &server.address).unwrap();
         }
@@ -98,13 +99,13 @@ fn an_accept_that_could_never_be_resumed_is_refused() {
         listener.associate(&port, 1).unwrap();
         let client = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
         // Nothing has needed the library's own thread yet, and now it can't be started.
-        let filling = fill_descriptors(open_descriptors() + 4);
+        let filling = fill_descriptors(4);
         let refused = listener.accept(op::Accept::new()).unwrap_err();
         assert_eq!(refused.status, Status::TOO_MANY_OPENED_FILES);
         drop(filling);
         let _ = listener.accept(refused.op).unwrap();
         // Again without any: this one pauses, and goes on.
-        let filling = fill_descriptors(open_descriptors());
+        let filling = fill_descriptors(1);
         rustix::net::connect(&client, &address).unwrap();
         eventually("it has paused", || {
             let none = port.get_timeout(Duration::ZERO);
@@ -112,7 +113,7 @@ fn an_accept_that_could_never_be_resumed_is_refused() {
             proactor::snapshot().accept_pauses > 2
         });
         drop(filling);
-        let packet = port.get().unwrap().unwrap();
+        let packet = port.get_timeout(common::PATIENCE).unwrap().unwrap();
         assert_eq!(packet.status(), Status::SUCCESS);
     });
 }

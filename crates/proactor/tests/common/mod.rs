@@ -4,8 +4,8 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use proactor::{Op, OpId, Operation, Packet, Port, Refused, Socket, Started, Status, Workers};
@@ -184,11 +184,25 @@ pub fn in_own_process(name: &str, body: impl FnOnce()) {
         return body();
     }
     let program = std::env::current_exe().unwrap();
-    let output = Command::new(program)
+    let child = Command::new(program)
         .args([name, "--exact", "--nocapture", "--test-threads=1"])
         .env(OWN_PROCESS, name)
-        .output()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .unwrap();
+    let pid = rustix::process::Pid::from_child(&child);
+    let (over, watched) = channel::<()>();
+    // What hangs is killed: then this test fails, and tells what had been said until then.
+    let watch = std::thread::spawn(move || {
+        if watched.recv_timeout(6 * PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    });
+    let output = child.wait_with_output().unwrap();
+    drop(over);
+    watch.join().unwrap();
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     print!("{text}");
     assert!(output.status.success(), "{name} failed in its own process: {}\n{text}", output.status);
