@@ -16,9 +16,9 @@ use crate::driver::epoll::EventFlags;
 use crate::op::OpId;
 use crate::op::block::{Block, Route};
 use crate::port::Port;
-use crate::port::service::{Tick, service, weak_source};
 use crate::port::sink::Sink;
-use crate::port::table::Source;
+use crate::service::table::Source;
+use crate::service::{Tick, service, weak_source};
 use crate::status::Status;
 use crate::sync::lock::Lock;
 

@@ -8,8 +8,8 @@ use super::handle::Handle;
 use super::started::Refused;
 use crate::op::block::Event;
 use crate::op::{OpId, Operation};
-use crate::port::blocking;
 use crate::status::Status;
+use crate::sync::seat::blocking;
 
 /// An operation under way that completes to whoever holds this. No packet is queued for it, also when its
 /// handle is associated with a port (S021).

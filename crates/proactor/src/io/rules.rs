@@ -7,7 +7,7 @@ use super::direction::Side;
 use super::handle::{Class, Facts, Handle, State};
 use super::perform::{ASKED, Done, PEER_CLOSED};
 use crate::op::block::{Block, Flags, Kind};
-use crate::port::service::service;
+use crate::service::service;
 use crate::status::Status;
 
 impl Handle {

@@ -1,7 +1,7 @@
 //! What a port may hold at most, in one place.
 
 use super::seats::Counts;
-use super::table::MOST_HANDLES;
+use crate::service::table::MOST_HANDLES;
 use crate::status::Status;
 
 /// The limits of a port. Beyond each lies an error by name, never a panic and never the loss of anything that

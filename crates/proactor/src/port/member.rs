@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use super::worker::Worker;
+use crate::sync::seat::{self, Seat};
 
 /// What a thread's membership asks of its port.
 pub(crate) trait Home: Send + Sync {
@@ -57,6 +58,25 @@ impl Drop for Member {
     }
 }
 
+impl Seat for Member {
+    fn give_up(&self) -> bool {
+        let Some(home) = self.home.upgrade() else { return false };
+        let Some(had_seat) = self.worker.declare() else { return false };
+        if had_seat {
+            home.seat_given_up();
+        }
+        true
+    }
+
+    fn resumed(&self) {
+        // Time asleep says nothing about how long a handler keeps its processor.
+        self.started.set(None);
+        if let Some(home) = self.home.upgrade() {
+            home.resumed(&self.worker);
+        }
+    }
+}
+
 /// This thread's membership, if it is with that port.
 pub(crate) fn of(port: u64) -> Option<Rc<Member>> {
     MEMBER
@@ -78,6 +98,7 @@ pub(crate) fn with<R>(port: u64, look: impl FnOnce(&Member) -> Option<R>) -> Opt
 /// Makes this thread a member; its seat elsewhere, if any, is given back (S060).
 pub(crate) fn join(member: Member) -> Rc<Member> {
     let member = Rc::new(member);
+    seat::set(Some(member.clone()));
     // A thread so late in its end that it has no thread-local data left is a member for this one call.
     let before = MEMBER.try_with(|slot| slot.borrow_mut().replace(member.clone())).unwrap_or(None);
     drop(before);
@@ -92,46 +113,8 @@ pub(crate) fn leave(port: u64) {
             if slot.as_ref().is_some_and(|member| member.port == port) { slot.take() } else { None }
         })
         .unwrap_or(None);
+    if before.is_some() {
+        seat::set(None);
+    }
     drop(before);
-}
-
-/// Runs `f`, which may block, without a seat: if this thread is a worker of a port, another worker is let in
-/// for as long as `f` takes. Elsewhere it just runs `f`.
-///
-/// When `f` returns the thread runs on at once, even if the port is then over its limit; nobody new is let in
-/// until it is below again (S056). It costs two atomic operations when no work waits.
-///
-/// ```
-/// let contents = proactor::blocking(|| std::fs::read("/proc/self/comm"));
-/// # assert!(contents.is_ok());
-/// ```
-pub fn blocking<R>(f: impl FnOnce() -> R) -> R {
-    let _declared = Declared::new();
-    f()
-}
-
-/// The time between `declare` and the thread running on, also when that is by a panic.
-struct Declared(Option<(Rc<Member>, Arc<dyn Home>)>);
-
-impl Declared {
-    fn new() -> Declared {
-        let member = MEMBER.try_with(|slot| slot.borrow().clone()).unwrap_or(None);
-        Declared(member.and_then(|member| {
-            let home = member.home.upgrade()?;
-            if member.worker.declare()? {
-                home.seat_given_up();
-            }
-            Some((member, home))
-        }))
-    }
-}
-
-impl Drop for Declared {
-    fn drop(&mut self) {
-        if let Some((member, home)) = self.0.take() {
-            // Time asleep says nothing about how long a handler keeps its processor.
-            member.started.set(None);
-            home.resumed(&member.worker);
-        }
-    }
 }

@@ -9,10 +9,8 @@ mod pace;
 mod packet;
 mod park;
 mod seats;
-pub(crate) mod service;
 pub(crate) mod sink;
 mod snapshot;
-pub(crate) mod table;
 mod take;
 mod worker;
 mod workers;
@@ -29,13 +27,13 @@ use std::time::{Duration, Instant};
 
 use self::core::Core;
 pub use self::limits::{Limits, processors};
-pub use self::member::blocking;
 pub use self::packet::Packet;
 pub use self::snapshot::PortSnapshot;
 pub(crate) use self::snapshot::ports;
 use self::take::Until;
 pub use self::workers::Workers;
 use crate::status::Status;
+use crate::sync::seat::blocking;
 
 /// A completion port (`CreateIoCompletionPort`): a queue of packets and the pool of threads that take them.
 ///

@@ -12,8 +12,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::core::Core;
-use super::service::{self, Tick};
 use super::worker::{SeatState, Worker};
+use crate::service::{self, Tick};
 
 /// Between two looks that find nobody blocked. Half of this passes on the average before a block is seen; a look
 /// costs some 20 us of a processor on a virtual machine, most of it the timer.

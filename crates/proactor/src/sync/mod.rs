@@ -4,4 +4,6 @@ pub(crate) mod fence;
 pub(crate) mod lock;
 pub(crate) mod park;
 pub(crate) mod queue;
+pub(crate) mod record;
+pub(crate) mod seat;
 pub(crate) mod thread;

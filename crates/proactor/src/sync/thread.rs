@@ -1,5 +1,6 @@
 //! Which thread this is: a small number of our own that is never used twice, and the kernel's.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// Names a thread for as long as the process lives. The kernel's thread ids are used again; this is not, so an
@@ -10,11 +11,36 @@ pub(crate) struct ThreadNo(u32);
 impl ThreadNo {
     pub(crate) const NONE: ThreadNo = ThreadNo(0);
 
+    /// This thread's number; one load once it has one, also while the thread ends.
+    #[inline]
     pub(crate) fn current() -> ThreadNo {
+        thread_local!(static MINE: Cell<u32> = const { Cell::new(0) });
+        MINE.with(|mine| match mine.get() {
+            0 => {
+                let number = ThreadNo::next();
+                mine.set(number);
+                ThreadNo(number)
+            }
+            number => ThreadNo(number),
+        })
+    }
+
+    #[cold]
+    fn next() -> u32 {
         static NEXT: AtomicU32 = AtomicU32::new(1);
-        thread_local!(static MINE: ThreadNo = ThreadNo(NEXT.fetch_add(1, Relaxed)));
-        // A thread that is past its thread-local data starts nothing that would have to be found again.
-        MINE.try_with(|mine| *mine).unwrap_or(ThreadNo::NONE)
+        let number = NEXT.fetch_add(1, Relaxed);
+        assert!(number != 0, "four thousand million threads have been started: no number is left");
+        number
+    }
+
+    /// As a number that fits a word beside other things.
+    pub(crate) fn get(self) -> u32 {
+        self.0
+    }
+
+    /// What `get` gave.
+    pub(crate) fn from_raw(number: u32) -> ThreadNo {
+        ThreadNo(number)
     }
 }
 

@@ -1,12 +1,14 @@
 //! The one thread of the library's own: it ticks monitors, tries again what had to pause, and serves handles
 //! that have no port. Started when first needed; asleep without a timer when there is nothing to do.
 
+pub(crate) mod table;
+
 use std::os::fd::BorrowedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
-use super::table::{MOST_HANDLES, Source, Table};
+use self::table::{MOST_HANDLES, Source, Table};
 use crate::driver::epoll::{Harvest, Poller};
 use crate::status::Status;
 use crate::sync::lock::Lock;

@@ -1,0 +1,244 @@
+//! A thread as everybody else sees it: its name, what it waits for, and what it owns. Wait chains are read from
+//! here, and nothing else needs it: a thread that never waits has no record.
+//!
+//! What a thread waits for is lent to its record for the time of the wait. The record's lock is held while it is
+//! looked at, and taken to end the loan; so what is looked at is there.
+#![allow(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+
+use super::lock::Lock;
+use super::thread::{ThreadNo, kernel_id};
+
+/// What a thread can wait for or own.
+pub(crate) trait Resource: Send + Sync {
+    /// What it is, in the words of a report: "mutex", "critical section".
+    fn kind(&self) -> &'static str;
+    /// The name it was given, if any.
+    fn name(&self) -> Option<String>;
+    /// Tells one from another of its kind: a number, or its address.
+    fn id(&self) -> u64;
+    /// Who has to act for the wait to end, if that is somebody in particular.
+    fn owner(&self) -> Owner;
+}
+
+/// Whom a resource is held by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// Nobody, or nobody in particular: anyone may set an event.
+    Nobody,
+    /// A thread of this process.
+    Thread(ThreadNo),
+    /// A thread of another process, by the kernel's ids.
+    Foreign { process: u32, thread: u32 },
+}
+
+/// A resource at one moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) kind: &'static str,
+    pub(crate) name: Option<String>,
+    pub(crate) id: u64,
+    pub(crate) owner: Owner,
+}
+
+fn see(resource: &dyn Resource) -> Seen {
+    Seen { kind: resource.kind(), name: resource.name(), id: resource.id(), owner: resource.owner() }
+}
+
+pub(crate) struct Record {
+    pub(crate) thread: ThreadNo,
+    pub(crate) kernel_id: i32,
+    name: Option<String>,
+    /// The waits the thread is in, innermost last: a call that it runs in a wait may wait itself.
+    waits: Lock<Vec<Loan>>,
+    /// What it owns and must give back, in the order in which it took it.
+    owns: Lock<Vec<Weak<dyn Resource>>>,
+}
+
+/// A list of resources lent for the time of a wait.
+#[derive(Clone, Copy)]
+struct Loan {
+    all: bool,
+    resources: *const [&'static dyn Resource],
+}
+
+// SAFETY: what is lent is `Sync`, and only looked at under the lock that ends the loan.
+unsafe impl Send for Loan {}
+
+static THREADS: Lock<BTreeMap<u32, Arc<Record>>> = Lock::new(BTreeMap::new());
+
+/// This thread's entry in the list of all, for as long as the thread lives.
+struct Entry(Arc<Record>);
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let entry = THREADS.lock().remove(&self.0.thread.get());
+        drop(entry);
+    }
+}
+
+thread_local!(static MINE: Entry = Entry(Record::new()));
+
+impl Record {
+    fn new() -> Arc<Record> {
+        let record = Arc::new(Record {
+            thread: ThreadNo::current(),
+            kernel_id: kernel_id(),
+            name: std::thread::current().name().map(String::from),
+            waits: Lock::default(),
+            owns: Lock::default(),
+        });
+        THREADS.lock().insert(record.thread.get(), record.clone());
+        record
+    }
+
+    /// The name its starter gave it, or the kernel's.
+    pub(crate) fn name(&self) -> String {
+        self.name.clone().unwrap_or_else(|| {
+            let name = std::fs::read_to_string(format!("/proc/self/task/{}/comm", self.kernel_id));
+            name.map_or_else(|_| "unnamed".into(), |name| name.trim_end().into())
+        })
+    }
+
+    /// What it waits for, outermost wait first; in each, whether it waits for all.
+    pub(crate) fn waits(&self) -> Vec<(bool, Vec<Seen>)> {
+        let loans = self.waits.lock();
+        loans
+            .iter()
+            .map(|loan| {
+                // SAFETY: the loan ends only under the lock that is held here, so the list and what it refers to
+                // are alive.
+                let resources = unsafe { &*loan.resources };
+                (loan.all, resources.iter().map(|resource| see(*resource)).collect())
+            })
+            .collect()
+    }
+
+    pub(crate) fn owns(&self) -> Vec<Seen> {
+        let owned: Vec<_> = self.owns.lock().iter().filter_map(Weak::upgrade).collect();
+        owned.iter().map(|resource| see(&**resource)).collect()
+    }
+
+    /// The thread owns it from now on.
+    pub(crate) fn take(&self, resource: Weak<dyn Resource>) {
+        self.owns.lock().push(resource);
+    }
+
+    /// The thread owns it no longer.
+    pub(crate) fn give_back(&self, resource: &Weak<dyn Resource>) {
+        let mut owns = self.owns.lock();
+        if let Some(at) = owns.iter().rposition(|owned| owned.ptr_eq(resource)) {
+            owns.remove(at);
+        }
+    }
+}
+
+/// This thread's record; `None` when the thread is past its thread-local data.
+pub(crate) fn current() -> Option<Arc<Record>> {
+    MINE.try_with(|entry| entry.0.clone()).ok()
+}
+
+/// Every thread that has a record, in the order of their numbers.
+pub(crate) fn all() -> Vec<Arc<Record>> {
+    THREADS.lock().values().cloned().collect()
+}
+
+/// The record of one thread.
+pub(crate) fn of(thread: ThreadNo) -> Option<Arc<Record>> {
+    THREADS.lock().get(&thread.get()).cloned()
+}
+
+/// Runs `f`, in which this thread waits for `resources`, or for all of them.
+pub(crate) fn waiting<R>(resources: &[&dyn Resource], all: bool, f: impl FnOnce() -> R) -> R {
+    let resources: *const [&dyn Resource] = resources;
+    // SAFETY: only the lifetime changes. The list is looked at between here and the end of this function, during
+    // which the caller's borrow lasts; `Lent` ends it also when `f` panics.
+    let resources =
+        unsafe { std::mem::transmute::<*const [&dyn Resource], *const [&'static dyn Resource]>(resources) };
+    let _lent = MINE
+        .try_with(|entry| {
+            entry.0.waits.lock().push(Loan { all, resources });
+            Lent(entry.0.clone())
+        })
+        .ok();
+    f()
+}
+
+struct Lent(Arc<Record>);
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.0.waits.lock().pop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Thing;
+
+    impl Resource for Thing {
+        fn kind(&self) -> &'static str {
+            "thing"
+        }
+        fn name(&self) -> Option<String> {
+            Some("of a test".into())
+        }
+        fn id(&self) -> u64 {
+            7
+        }
+        fn owner(&self) -> Owner {
+            Owner::Thread(ThreadNo::current())
+        }
+    }
+
+    #[test]
+    fn a_wait_is_seen_while_it_lasts_the_innermost_last() {
+        let mine = current().unwrap();
+        waiting(&[&Thing, &Thing], true, || {
+            waiting(&[&Thing], false, || {
+                let waits = mine.waits();
+                assert_eq!(waits.len(), 2);
+                assert!(waits[0].0 && waits[0].1.len() == 2);
+                assert!(!waits[1].0 && waits[1].1[0].name.as_deref() == Some("of a test"));
+            });
+            assert_eq!(mine.waits().len(), 1);
+        });
+        assert!(mine.waits().is_empty());
+    }
+
+    #[test]
+    fn a_wait_that_panics_ends_too() {
+        let mine = current().unwrap();
+        let _ = std::panic::catch_unwind(|| waiting(&[&Thing], false, || panic!("in a wait")));
+        assert!(mine.waits().is_empty());
+    }
+
+    #[test]
+    fn what_is_owned_is_seen_until_it_is_given_back_or_gone() {
+        let mine = current().unwrap();
+        let things: [Arc<dyn Resource>; 2] = [Arc::new(Thing), Arc::new(Thing)];
+        things.iter().for_each(|thing| mine.take(Arc::downgrade(thing)));
+        assert_eq!(mine.owns().len(), 2);
+        mine.give_back(&Arc::downgrade(&things[0]));
+        assert_eq!(mine.owns().len(), 1);
+        drop(things);
+        assert!(mine.owns().is_empty());
+    }
+
+    #[test]
+    fn a_thread_has_a_record_as_long_as_it_lives() {
+        let builder = std::thread::Builder::new().name("recorded".into());
+        let number = builder.spawn(|| {
+            let mine = current().unwrap();
+            assert_eq!(of(mine.thread).unwrap().name(), "recorded");
+            mine.thread
+        });
+        let number = number.unwrap().join().unwrap();
+        assert!(of(number).is_none());
+        assert!(all().iter().all(|record| record.thread != number));
+    }
+}
