@@ -92,3 +92,24 @@ fn an_awaited_accept_that_waits_for_data_needs_no_workers_of_the_accepting_socke
     client.write_all(b"data").unwrap();
     assert_eq!(soon(accept).data(), b"data");
 }
+
+#[test]
+fn an_accept_taken_while_the_accepting_sockets_port_closes_waits_for_its_data() {
+    // The port closes at every moment between the connection's coming and the wait for its data.
+    for _ in 0..300 {
+        let packets = Packets::new();
+        let (listener, address) = listener();
+        listener.associate(&packets.port, 1).unwrap();
+        let (brought, port) = accepting_socket_of_an_idle_port(address);
+        pending(listener.accept(op::Accept::receive_first(vec![0; 8]).into_socket(&brought)));
+        let mut client = std::thread::scope(|scope| {
+            let closing = scope.spawn(|| port.close());
+            let client = TcpStream::connect(address).unwrap();
+            closing.join().unwrap();
+            client
+        });
+        packets.assert_none();
+        client.write_all(b"data").unwrap();
+        assert_eq!(expect!(Accept, packets.next()).data(), b"data");
+    }
+}

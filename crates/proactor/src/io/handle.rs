@@ -235,9 +235,12 @@ impl Handle {
         }
     }
 
-    /// What would wait to complete to a closed port, nobody would ever see, or end.
+    /// What would wait to complete to a closed port, nobody would ever see, or end. That port is the one of the
+    /// handle it was started on, which for an accept that waits for first data is the listening socket.
     pub(super) fn is_abandoned(&self, block: &Block) -> bool {
-        matches!(block.route, Route::Port) && self.link.get().is_some_and(|link| link.sink.is_closed())
+        let closed = |handle: &Handle| handle.link.get().is_some_and(|link| link.sink.is_closed());
+        let owner = block.owner.as_ref().and_then(|owner| owner.downcast_ref::<Handle>());
+        matches!(block.route, Route::Port) && closed(owner.unwrap_or(self))
     }
 
     pub(super) fn add_mode(&self, modes: Modes) -> Result<(), Status> {
