@@ -38,6 +38,7 @@
 pub mod diagnose;
 mod driver;
 mod io;
+pub mod object;
 pub mod op;
 mod port;
 mod service;
@@ -48,7 +49,8 @@ mod trace;
 pub use diagnose::snapshot;
 pub use driver::file as files;
 pub use io::{File, How, Modes, OpenOptions, Overlapped, Pipe, Refused, Socket, Started};
+pub use object::Wait;
 pub use op::{Address, Buf, BufPool, Op, OpId, Operation};
-pub use port::{Limits, Packet, Port, Wait, Workers, processors};
+pub use port::{Limits, Packet, Port, Workers, processors};
 pub use status::Status;
 pub use sync::seat::blocking;

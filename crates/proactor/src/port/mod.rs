@@ -28,10 +28,11 @@ use std::time::{Duration, Instant};
 use self::core::Core;
 pub use self::limits::{Limits, processors};
 pub use self::packet::Packet;
-pub use self::snapshot::PortSnapshot;
+pub use self::snapshot::{PortSnapshot, WorkerSnapshot, WorkerState};
 pub(crate) use self::snapshot::ports;
 use self::take::Until;
 pub use self::workers::Workers;
+use crate::object::Wait;
 use crate::status::Status;
 use crate::sync::seat::blocking;
 
@@ -76,16 +77,6 @@ where
     M: Send + 'static,
 {
     core: Arc<Core<K, M>>,
-}
-
-/// How a removal waits.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Wait {
-    /// How long at most; `None` is for ever.
-    pub timeout: Option<Duration>,
-    /// Whether calls queued to this thread may run meanwhile. Not supported yet: a wait that asks for it fails
-    /// with `NOT_SUPPORTED`.
-    pub alertable: bool,
 }
 
 impl<K, M> Port<K, M>

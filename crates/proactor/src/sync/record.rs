@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 
 use super::lock::Lock;
@@ -21,6 +22,10 @@ pub(crate) trait Resource: Send + Sync {
     fn id(&self) -> u64;
     /// Who has to act for the wait to end, if that is somebody in particular.
     fn owner(&self) -> Owner;
+    /// Its owner, this thread, ends without having given it back.
+    fn abandon(&self, owner: ThreadNo) {
+        let _ = owner;
+    }
 }
 
 /// Whom a resource is held by.
@@ -53,6 +58,9 @@ pub(crate) struct Record {
     name: Option<String>,
     /// The waits the thread is in, innermost last: a call that it runs in a wait may wait itself.
     waits: Lock<Vec<Loan>>,
+    /// Waits begun so far. Changed under the lock of `waits`: who finds it unchanged, and a wait both times, has seen
+    /// the same wait.
+    begun: AtomicU64,
     /// What it owns and must give back, in the order in which it took it.
     owns: Lock<Vec<Weak<dyn Resource>>>,
 }
@@ -74,6 +82,7 @@ struct Entry(Arc<Record>);
 
 impl Drop for Entry {
     fn drop(&mut self) {
+        self.0.abandon_all();
         let entry = THREADS.lock().remove(&self.0.thread.get());
         drop(entry);
     }
@@ -88,6 +97,7 @@ impl Record {
             kernel_id: kernel_id(),
             name: std::thread::current().name().map(String::from),
             waits: Lock::default(),
+            begun: AtomicU64::new(0),
             owns: Lock::default(),
         });
         THREADS.lock().insert(record.thread.get(), record.clone());
@@ -116,14 +126,29 @@ impl Record {
             .collect()
     }
 
+    /// Names the wait that the thread is in, by a number that no other of its waits has; `None` when it is in none.
+    pub(crate) fn wait_number(&self) -> Option<u64> {
+        let waits = self.waits.lock();
+        (!waits.is_empty()).then(|| self.begun.load(Relaxed) << 8 | waits.len() as u64)
+    }
+
     pub(crate) fn owns(&self) -> Vec<Seen> {
         let owned: Vec<_> = self.owns.lock().iter().filter_map(Weak::upgrade).collect();
         owned.iter().map(|resource| see(&**resource)).collect()
     }
 
-    /// The thread owns it from now on.
+    /// The thread owns it from now on; taking it again adds nothing.
     pub(crate) fn take(&self, resource: Weak<dyn Resource>) {
-        self.owns.lock().push(resource);
+        let mut owns = self.owns.lock();
+        if !owns.iter().any(|owned| owned.ptr_eq(&resource)) {
+            owns.push(resource);
+        }
+    }
+
+    /// The thread ends: what it owns is left behind, and whoever takes it next is told so.
+    pub(crate) fn abandon_all(&self) {
+        let owned = std::mem::take(&mut *self.owns.lock());
+        owned.iter().filter_map(Weak::upgrade).for_each(|resource| resource.abandon(self.thread));
     }
 
     /// The thread owns it no longer.
@@ -159,7 +184,10 @@ pub(crate) fn waiting<R>(resources: &[&dyn Resource], all: bool, f: impl FnOnce(
         unsafe { std::mem::transmute::<*const [&dyn Resource], *const [&'static dyn Resource]>(resources) };
     let _lent = MINE
         .try_with(|entry| {
-            entry.0.waits.lock().push(Loan { all, resources });
+            let mut waits = entry.0.waits.lock();
+            entry.0.begun.fetch_add(1, Relaxed);
+            waits.push(Loan { all, resources });
+            drop(waits);
             Lent(entry.0.clone())
         })
         .ok();
@@ -208,6 +236,22 @@ mod tests {
             assert_eq!(mine.waits().len(), 1);
         });
         assert!(mine.waits().is_empty());
+    }
+
+    #[test]
+    fn each_wait_has_a_number_of_its_own() {
+        let mine = current().unwrap();
+        assert_eq!(mine.wait_number(), None);
+        let number = || waiting(&[&Thing], false, || mine.wait_number());
+        let (first, second) = (number(), number());
+        assert!(first.is_some() && second.is_some() && first != second);
+        let (outer, inner, after) = waiting(&[&Thing], false, || {
+            let outer = mine.wait_number();
+            (outer, number(), mine.wait_number())
+        });
+        // One that came back to its outer wait has been out of the inner one, and is seen as another.
+        assert!(outer != inner && inner != after && outer != after);
+        assert_eq!(mine.wait_number(), None);
     }
 
     #[test]

@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ThreadNo(u32);
 
+thread_local!(static MINE: Cell<u32> = const { Cell::new(0) });
+
 impl ThreadNo {
     pub(crate) const NONE: ThreadNo = ThreadNo(0);
 
     /// This thread's number; one load once it has one, also while the thread ends.
     #[inline]
     pub(crate) fn current() -> ThreadNo {
-        thread_local!(static MINE: Cell<u32> = const { Cell::new(0) });
         MINE.with(|mine| match mine.get() {
             0 => {
                 let number = ThreadNo::next();
@@ -23,6 +24,16 @@ impl ThreadNo {
             }
             number => ThreadNo(number),
         })
+    }
+
+    /// A number for a thread that is about to be started; it takes it by [`adopt`](ThreadNo::adopt).
+    pub(crate) fn new() -> ThreadNo {
+        ThreadNo(ThreadNo::next())
+    }
+
+    /// This thread, which has asked for no number yet, has this one.
+    pub(crate) fn adopt(self) {
+        MINE.set(self.0);
     }
 
     #[cold]

@@ -1,0 +1,404 @@
+//! How waits and signals meet: the protocol between those who wait for objects and those who signal them.
+//!
+//! Every object has a state and a list of wait blocks under a lock of its own. A thread that has to wait puts a
+//! block on each of its objects. Who signals an object goes through its list, oldest block first (S171), and
+//! *claims* the waiter by one compare-and-swap on the waiter's word; whoever wins that consumes the object for it,
+//! so nothing is consumed twice and nothing is consumed for one who has gone. A wait for all is satisfied under the
+//! locks of all its objects, taken in the order of their addresses: all or nothing (S161).
+//!
+//! No lock is held across a system call: who is to be woken is woken after the lock is free.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::atomic::{AtomicU64, Guard, Lock, Ordering, Parker};
+use super::state::State;
+
+/// What a waiter's word says: a phase and, above it, which object, and which of the thread's waits it is.
+const AT_REST: u64 = 0;
+const WAITS: u64 = 1;
+const WAITS_ALERTABLY: u64 = 2;
+const CLAIMED: u64 = 3;
+const CLAIMED_ABANDONED: u64 = 4;
+const ALERTED: u64 = 5;
+const TIMED_OUT: u64 = 6;
+const PHASE: u64 = 0xFF;
+const INDEX_SHIFT: u32 = 8;
+const GENERATION_SHIFT: u32 = 32;
+
+/// A thread's side of its waits; it is in one wait at a time.
+pub struct Waiter {
+    /// The number under which this thread owns mutexes.
+    pub thread: u32,
+    word: AtomicU64,
+    pub parker: Parker,
+}
+
+/// How a wait has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The object of this index was taken, or all were (then 0); `abandoned` if one was an abandoned mutex.
+    Taken {
+        index: usize,
+        abandoned: bool,
+    },
+    Alerted,
+    TimedOut,
+}
+
+impl Waiter {
+    pub fn new(thread: u32) -> Waiter {
+        Waiter { thread, word: AtomicU64::new(AT_REST), parker: Parker::default() }
+    }
+
+    /// Begins a wait; returns which of the thread's waits it is. From here on it may be claimed.
+    fn begin(&self, alertable: bool) -> u32 {
+        let generation = (self.word.load(Ordering::Relaxed) >> GENERATION_SHIFT).wrapping_add(1) as u32;
+        self.parker.prepare();
+        let phase = if alertable { WAITS_ALERTABLY } else { WAITS };
+        self.word.store(u64::from(generation) << GENERATION_SHIFT | phase, Ordering::SeqCst);
+        generation
+    }
+
+    /// Ends the wait that is under way for one reason; only the first one who tries succeeds.
+    fn end(&self, generation: Option<u32>, only_alertable: bool, phase: u64, index: usize) -> bool {
+        let mut word = self.word.load(Ordering::SeqCst);
+        loop {
+            let now = (word >> GENERATION_SHIFT) as u32;
+            let waits = match word & PHASE {
+                WAITS => !only_alertable,
+                WAITS_ALERTABLY => true,
+                _ => false,
+            };
+            if !waits || generation.is_some_and(|generation| generation != now) {
+                return false;
+            }
+            let next = u64::from(now) << GENERATION_SHIFT | (index as u64) << INDEX_SHIFT | phase;
+            match self.word.compare_exchange(word, next, Ordering::SeqCst, Ordering::SeqCst) {
+                Ok(_) => return true,
+                Err(seen) => word = seen,
+            }
+        }
+    }
+
+    fn claim(&self, generation: u32, index: usize, abandoned: bool) -> bool {
+        let phase = if abandoned { CLAIMED_ABANDONED } else { CLAIMED };
+        self.end(Some(generation), false, phase, index)
+    }
+
+    /// Ends its wait, if it is an alertable one, because a call was queued to the thread.
+    pub fn alert(&self) {
+        if self.end(None, true, ALERTED, 0) {
+            self.parker.unpark();
+        }
+    }
+
+    /// Its time is over; false if it was satisfied or alerted before.
+    pub fn time_out(&self) -> bool {
+        self.end(None, false, TIMED_OUT, 0)
+    }
+
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.word.load(Ordering::SeqCst) & PHASE, WAITS | WAITS_ALERTABLY)
+    }
+
+    /// How the wait has ended, which it has; afterwards the thread is at rest.
+    fn outcome(&self) -> Outcome {
+        let word = self.word.load(Ordering::SeqCst);
+        self.word.store(word & !0 << GENERATION_SHIFT, Ordering::SeqCst);
+        let index = (word >> INDEX_SHIFT) as u8 as usize;
+        match word & PHASE {
+            CLAIMED => Outcome::Taken { index, abandoned: false },
+            CLAIMED_ABANDONED => Outcome::Taken { index, abandoned: true },
+            ALERTED => Outcome::Alerted,
+            TIMED_OUT => Outcome::TimedOut,
+            phase => unreachable!("a wait ends once it has been ended, not in phase {phase}"),
+        }
+    }
+}
+
+/// One waiter on one object.
+struct Block {
+    waiter: Arc<Waiter>,
+    generation: u32,
+    index: u8,
+    /// Its place in the object's list, never used twice.
+    ticket: u64,
+    how: How,
+}
+
+enum How {
+    /// Whoever signals takes the object for the waiter.
+    Any,
+    /// Whoever signals takes all of these for the waiter, if all are signalled.
+    All(Arc<[Arc<Header>]>),
+    /// The waiter only wants to be told; it takes what it needs by itself.
+    Told,
+}
+
+struct Inner {
+    state: State,
+    blocks: VecDeque<Block>,
+    tickets: u64,
+}
+
+impl Inner {
+    fn enlist(&mut self, waiter: &Arc<Waiter>, generation: u32, index: usize, how: How) {
+        self.tickets += 1;
+        let index = u8::try_from(index).expect("a wait has at most 64 objects");
+        self.blocks.push_back(Block { waiter: waiter.clone(), generation, index, ticket: self.tickets, how });
+    }
+}
+
+/// What every object has: its state and those who wait for it.
+pub struct Header {
+    inner: Lock<Inner>,
+}
+
+/// Those to be woken once no lock is held; most of the time it is one.
+#[derive(Default)]
+struct Wakes {
+    first: Option<Arc<Waiter>>,
+    more: Vec<Arc<Waiter>>,
+}
+
+impl Wakes {
+    fn push(&mut self, waiter: Arc<Waiter>) {
+        if self.first.is_none() { self.first = Some(waiter) } else { self.more.push(waiter) }
+    }
+
+    fn wake(self) {
+        self.first.iter().chain(&self.more).for_each(|waiter| waiter.parker.unpark());
+    }
+}
+
+impl Header {
+    pub fn new(state: State) -> Header {
+        Header { inner: Lock::new(Inner { state, blocks: VecDeque::new(), tickets: 0 }) }
+    }
+
+    /// Looks at the state.
+    pub fn look<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+        look(&self.inner.lock().state)
+    }
+
+    /// Changes the state in a way that satisfies nobody.
+    pub fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        change(&mut self.inner.lock().state)
+    }
+
+    /// Changes the state, and satisfies those who can go now.
+    pub fn signal<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let mut inner = self.inner.lock();
+        let result = change(&mut inner.state);
+        if !inner.blocks.is_empty() {
+            self.satisfy(inner, false);
+        }
+        result
+    }
+
+    /// Satisfies those who wait now and can go, one of them if it is an event that resets itself, and leaves it
+    /// reset (S176). Returns whether it was set.
+    pub fn pulse(&self) -> bool {
+        let mut inner = self.inner.lock();
+        let before = inner.state.reset();
+        if !inner.blocks.is_empty() {
+            self.satisfy(inner, true);
+        }
+        before
+    }
+
+    /// Goes through those who wait, oldest first, for as long as the object is signalled; with `pulse` as if it
+    /// were, for those who wait already.
+    fn satisfy<'a>(&'a self, mut inner: Guard<'a, Inner>, pulse: bool) {
+        let mut wakes = Wakes::default();
+        let last = inner.tickets;
+        let mut done = 0;
+        loop {
+            let at = inner.blocks.iter().position(|block| block.ticket > done);
+            let Some(at) = at.filter(|at| !pulse || inner.blocks[*at].ticket <= last) else { break };
+            let block = &inner.blocks[at];
+            done = block.ticket;
+            if !pulse && !inner.state.is_signalled(block.waiter.thread) {
+                break;
+            }
+            let went = match &block.how {
+                How::Told => {
+                    wakes.push(block.waiter.clone());
+                    false
+                }
+                How::Any => {
+                    let abandoned = inner.state.is_abandoned();
+                    let claimed = block.waiter.claim(block.generation, block.index.into(), abandoned);
+                    if let Some(block) = inner.blocks.remove(at)
+                        && claimed
+                    {
+                        if !pulse {
+                            inner.state.take(block.waiter.thread);
+                        }
+                        wakes.push(block.waiter);
+                    }
+                    claimed
+                }
+                How::All(set) => {
+                    let (set, waiter, generation) = (set.clone(), block.waiter.clone(), block.generation);
+                    drop(inner);
+                    let went = take_all(&set, &waiter, generation, pulse.then_some(self));
+                    if went {
+                        wakes.push(waiter);
+                    }
+                    inner = self.inner.lock();
+                    went
+                }
+            };
+            if pulse && went && !matches!(inner.state, State::Event { manual: true, .. }) {
+                break;
+            }
+        }
+        drop(inner);
+        wakes.wake();
+    }
+
+    /// Takes the waiter's blocks off.
+    fn delist(&self, waiter: &Arc<Waiter>) {
+        self.inner.lock().blocks.retain(|block| !Arc::ptr_eq(&block.waiter, waiter));
+    }
+
+    fn take_now(&self, thread: u32) -> Option<bool> {
+        let mut inner = self.inner.lock();
+        inner.state.is_signalled(thread).then(|| inner.state.take(thread))
+    }
+}
+
+/// Takes all objects of a wait for it, or none; `pulsed` counts as signalled. The set is in the order of addresses.
+fn take_all(set: &[Arc<Header>], waiter: &Waiter, generation: u32, pulsed: Option<&Header>) -> bool {
+    let mut inners: Vec<_> = set.iter().map(|header| header.inner.lock()).collect();
+    let is_pulsed = |at: usize| pulsed.is_some_and(|pulsed| std::ptr::eq(pulsed, &*set[at]));
+    let signalled =
+        |(at, inner): (usize, &Guard<'_, Inner>)| is_pulsed(at) || inner.state.is_signalled(waiter.thread);
+    if !inners.iter().enumerate().all(signalled) {
+        return false;
+    }
+    let abandoned = inners.iter().any(|inner| inner.state.is_abandoned());
+    if !waiter.claim(generation, 0, abandoned) {
+        return false;
+    }
+    for (at, inner) in inners.iter_mut().enumerate() {
+        if !is_pulsed(at) {
+            inner.state.take(waiter.thread);
+        }
+    }
+    true
+}
+
+/// Takes the first object that is signalled, or all if all are; otherwise nothing.
+pub fn try_take(objects: &[&Arc<Header>], all: bool, thread: u32) -> Option<Outcome> {
+    if all && objects.len() > 1 {
+        let set = in_order(objects);
+        let mut inners = lock_all(&set);
+        return take_locked(&mut inners, thread);
+    }
+    objects.iter().enumerate().find_map(|(index, header)| {
+        let abandoned = header.take_now(thread)?;
+        Some(Outcome::Taken { index, abandoned })
+    })
+}
+
+fn in_order(objects: &[&Arc<Header>]) -> Arc<[Arc<Header>]> {
+    let mut set: Vec<_> = objects.iter().map(|header| (*header).clone()).collect();
+    set.sort_by_key(|header| Arc::as_ptr(header).addr());
+    set.into()
+}
+
+fn lock_all<'a>(set: &'a [Arc<Header>]) -> Vec<Guard<'a, Inner>> {
+    set.iter().map(|header| header.inner.lock()).collect()
+}
+
+fn take_locked(inners: &mut [Guard<'_, Inner>], thread: u32) -> Option<Outcome> {
+    if !inners.iter().all(|inner| inner.state.is_signalled(thread)) {
+        return None;
+    }
+    let mut abandoned = false;
+    for inner in inners {
+        abandoned |= inner.state.take(thread);
+    }
+    Some(Outcome::Taken { index: 0, abandoned })
+}
+
+/// Waits for the first of these objects to be signalled, or for all to be at one moment.
+///
+/// `prepared` runs once the wait can be satisfied and alerted, and `sleep` until it has been, or its time is over.
+/// All objects are different if it is for all, and there are at most 64.
+pub fn wait(
+    waiter: &Arc<Waiter>,
+    objects: &[&Arc<Header>],
+    all: bool,
+    alertable: bool,
+    prepared: impl FnOnce(),
+    sleep: impl FnOnce(&Waiter),
+) -> Outcome {
+    let enlisted = if all && objects.len() > 1 {
+        match enlist_for_all(waiter, objects, alertable) {
+            Some(outcome) => return outcome,
+            None => objects.len(),
+        }
+    } else {
+        enlist_for_any(waiter, objects, alertable)
+    };
+    prepared();
+    if waiter.is_waiting() {
+        sleep(waiter);
+    }
+    assert!(!waiter.is_waiting(), "a wait ended that nobody had ended");
+    let outcome = waiter.outcome();
+    // Whoever took the only object took its block off as well.
+    if !(objects.len() == 1 && matches!(outcome, Outcome::Taken { .. })) {
+        objects[..enlisted].iter().for_each(|header| header.delist(waiter));
+    }
+    outcome
+}
+
+/// Puts a block on each object until one turns out to be signalled; returns on how many.
+fn enlist_for_any(waiter: &Arc<Waiter>, objects: &[&Arc<Header>], alertable: bool) -> usize {
+    let generation = waiter.begin(alertable);
+    for (index, header) in objects.iter().enumerate() {
+        let mut inner = header.inner.lock();
+        if inner.state.is_signalled(waiter.thread) {
+            // Another object may have been taken for this wait meanwhile; then this one is left alone.
+            let abandoned = inner.state.is_abandoned();
+            if waiter.claim(generation, index, abandoned) {
+                inner.state.take(waiter.thread);
+            }
+            return index;
+        }
+        inner.enlist(waiter, generation, index, How::Any);
+    }
+    objects.len()
+}
+
+/// Takes all now, or puts a block on each at one moment, so that no signal comes in between.
+fn enlist_for_all(waiter: &Arc<Waiter>, objects: &[&Arc<Header>], alertable: bool) -> Option<Outcome> {
+    let set = in_order(objects);
+    let mut inners = lock_all(&set);
+    if let Some(outcome) = take_locked(&mut inners, waiter.thread) {
+        return Some(outcome);
+    }
+    let generation = waiter.begin(alertable);
+    for inner in &mut inners {
+        inner.enlist(waiter, generation, 0, How::All(set.clone()));
+    }
+    None
+}
+
+/// Puts a block on each object that only tells the waiter; it looks and takes by itself, and takes them off with
+/// [`untold`]. For waits in which objects of other processes take part.
+pub fn be_told(waiter: &Arc<Waiter>, objects: &[&Arc<Header>]) {
+    for header in objects {
+        header.inner.lock().enlist(waiter, 0, 0, How::Told);
+    }
+}
+
+/// Ends what [`be_told`] began.
+pub fn untold(waiter: &Arc<Waiter>, objects: &[&Arc<Header>]) {
+    objects.iter().for_each(|header| header.delist(waiter));
+}

@@ -1,0 +1,146 @@
+//! What a thread and those who know it share: its calls, its park, its end.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::*};
+
+use super::builder::Gate;
+use crate::object::apc;
+use crate::object::body::Local;
+use crate::object::dispatch::Waiter;
+use crate::object::state::State;
+use crate::status::Status;
+use crate::sync::record;
+use crate::sync::thread::{ThreadNo, kernel_id};
+
+/// Above any exit code: the thread has not ended.
+const RUNS: u64 = 1 << 32;
+
+pub(crate) struct Shared {
+    pub(crate) waiter: Arc<Waiter>,
+    pub(super) body: Arc<Local>,
+    pub(super) name: Option<String>,
+    pub(super) gate: Gate,
+    thread: ThreadNo,
+    apcs: apc::Queue,
+    exit_code: AtomicU64,
+    /// 0 before it has begun and after its end.
+    kernel_id: AtomicI32,
+}
+
+impl Shared {
+    pub(super) fn new(thread: ThreadNo, name: Option<String>, gate: Gate) -> Arc<Shared> {
+        Arc::new(Shared {
+            waiter: Arc::new(Waiter::new(thread.get())),
+            body: Local::of_thread(thread),
+            name,
+            gate,
+            thread,
+            apcs: apc::Queue::default(),
+            exit_code: AtomicU64::new(RUNS),
+            kernel_id: AtomicI32::new(0),
+        })
+    }
+
+    /// Queues a call; returns its number.
+    pub(crate) fn queue(&self, call: Box<dyn FnOnce() + Send>) -> Result<u64, Status> {
+        let id = self.apcs.push(call)?;
+        // After the push: a wait that begins now finds the call by itself.
+        self.waiter.alert();
+        Ok(id)
+    }
+
+    /// Takes a call back that has not run; false if it has, or runs.
+    pub(crate) fn take_back(&self, id: u64) -> bool {
+        self.apcs.take_back(id)
+    }
+
+    pub(crate) fn has_apcs(&self) -> bool {
+        !self.apcs.is_empty()
+    }
+
+    /// No call reaches it any more.
+    pub(super) fn refuse_apcs(&self) {
+        self.apcs.close();
+    }
+
+    pub(super) fn exit_code(&self) -> Option<u32> {
+        u32::try_from(self.exit_code.load(Acquire)).ok()
+    }
+
+    pub(super) fn kernel_id(&self) -> Option<u32> {
+        u32::try_from(self.kernel_id.load(Acquire)).ok().filter(|id| *id != 0)
+    }
+
+    /// The thread has begun.
+    pub(super) fn begin(self: &Arc<Self>) {
+        self.kernel_id.store(kernel_id(), Release);
+        self.thread.adopt();
+    }
+
+    /// The thread ends.
+    pub(super) fn end(&self, exit_code: u32) {
+        self.apcs.close();
+        // Before the end is told: who waits for it finds what the thread has left behind.
+        if let Some(record) = record::of(self.thread) {
+            record.abandon_all();
+        }
+        self.kernel_id.store(0, Release);
+        self.exit_code.store(exit_code.into(), Release);
+        self.body.header.signal(State::set);
+    }
+}
+
+/// This thread's entry; its end is the thread's.
+struct Mine {
+    shared: Arc<Shared>,
+    exit_code: u32,
+}
+
+impl Drop for Mine {
+    fn drop(&mut self) {
+        self.shared.end(self.exit_code);
+    }
+}
+
+thread_local!(static MINE: RefCell<Option<Mine>> = const { RefCell::new(None) });
+
+/// This thread, as others know it.
+pub(crate) fn mine() -> Arc<Shared> {
+    let known = MINE.try_with(|mine| {
+        let mut mine = mine.borrow_mut();
+        mine.get_or_insert_with(|| Mine { shared: foreign(), exit_code: 0 }).shared.clone()
+    });
+    // Past its thread-local data the thread is new to others each time.
+    known.unwrap_or_else(|_| foreign())
+}
+
+/// A thread that was not started here.
+fn foreign() -> Arc<Shared> {
+    let name = std::thread::current().name().map(String::from);
+    let shared = Shared::new(ThreadNo::current(), name, Gate::open());
+    shared.begin();
+    shared
+}
+
+/// This thread, which has just begun, is `shared`.
+pub(super) fn become_known(shared: &Arc<Shared>) {
+    shared.begin();
+    MINE.with(|mine| *mine.borrow_mut() = Some(Mine { shared: shared.clone(), exit_code: 0 }));
+}
+
+/// What this thread ends with.
+pub(super) fn set_exit_code(exit_code: u32) {
+    MINE.with(|mine| {
+        if let Some(mine) = &mut *mine.borrow_mut() {
+            mine.exit_code = exit_code;
+        }
+    });
+}
+
+/// Runs the calls queued to this thread; returns whether there were any.
+pub(crate) fn run_apcs() -> bool {
+    // Without an entry nothing was ever queued.
+    let shared = MINE.try_with(|mine| mine.borrow().as_ref().map(|mine| mine.shared.clone()));
+    shared.unwrap_or(None).is_some_and(|shared| shared.apcs.run())
+}
