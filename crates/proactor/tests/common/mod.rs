@@ -169,6 +169,15 @@ impl Random {
     }
 }
 
+/// Waits until a thread of this process sleeps.
+pub fn asleep(thread: rustix::thread::Pid) {
+    let path = format!("/proc/self/task/{}/stat", thread.as_raw_nonzero());
+    eventually("the thread sleeps", || {
+        let stat = std::fs::read_to_string(&path).unwrap_or_default();
+        stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('S'))
+    });
+}
+
 /// Descriptors this process has open.
 pub fn open_descriptors() -> usize {
     // One of them is the directory being read.
