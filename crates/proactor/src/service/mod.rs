@@ -1,17 +1,23 @@
-//! The one thread of the library's own: it ticks monitors, tries again what had to pause, and serves handles
-//! that have no port. Started when first needed; asleep without a timer when there is nothing to do.
+//! The one thread of the library's own: it ticks monitors, tries again what had to pause, expires timers, and
+//! serves handles that have no port and the exits of processes. Started when first needed; asleep without a timer
+//! when there is nothing to do.
 
+mod clocks;
 pub(crate) mod table;
+mod timers;
 
 use std::os::fd::BorrowedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
+use self::clocks::{ALARM, Clocks};
 use self::table::{MOST_HANDLES, Source, Table};
 use crate::driver::epoll::{Harvest, Poller};
 use crate::status::Status;
 use crate::sync::lock::Lock;
+
+pub(crate) use self::clocks::{Expire, TimerKey, When};
 
 /// Something that is to be looked at from time to time.
 pub(crate) trait Tick: Send + Sync {
@@ -22,8 +28,7 @@ pub(crate) trait Tick: Send + Sync {
 pub(crate) struct Service {
     poller: Poller,
     table: Table<()>,
-    /// What was asked for since the thread last looked.
-    asked: Lock<Vec<(Instant, Weak<dyn Tick>)>>,
+    clocks: Clocks,
 }
 
 /// The service, with its thread running.
@@ -39,7 +44,7 @@ pub(crate) fn service() -> Result<&'static Service, Status> {
     if let Some(service) = SERVICE.get() {
         return Ok(service);
     }
-    let service = Service { poller: Poller::new()?, table: Table::new(), asked: Lock::default() };
+    let service = Service { poller: Poller::new()?, table: Table::new(), clocks: Clocks::new() };
     let service = Arc::new(service);
     let running = service.clone();
     std::thread::Builder::new()
@@ -53,8 +58,24 @@ pub(crate) fn service() -> Result<&'static Service, Status> {
 impl Service {
     /// Ticks `what` after `delay` for the first time.
     pub(crate) fn tick_after(&self, delay: Duration, what: Weak<dyn Tick>) {
-        self.asked.lock().push((Instant::now() + delay, what));
-        self.poller.call();
+        self.clocks.tick(&self.poller, Instant::now() + delay, what);
+    }
+
+    /// Tells `what` when the time comes. A timer that is not the earliest wakes nobody.
+    ///
+    /// `NO_BUFS` when as many timers are set as there can be; the first by the wall clock needs a descriptor.
+    pub(crate) fn set_timer(&self, when: When, what: Weak<dyn Expire>) -> Result<TimerKey, Status> {
+        self.clocks.set(&self.poller, when, what)
+    }
+
+    /// Sets the next expiry of a timer that has just expired. Never refused.
+    pub(crate) fn set_timer_again(&self, due: Instant, what: Weak<dyn Expire>) -> TimerKey {
+        self.clocks.set_again(&self.poller, due, what)
+    }
+
+    /// False when it has expired, or is about to be told so.
+    pub(crate) fn cancel_timer(&self, key: TimerKey) -> bool {
+        self.clocks.cancel(key)
     }
 
     /// Watches a descriptor whose handle has no port.
@@ -81,28 +102,14 @@ impl Service {
     fn run(&self) {
         // The default slack of 50 us would be half of the shortest pause. Refused: the looks come later.
         let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1000));
-        let mut ticks: Vec<(Instant, Weak<dyn Tick>)> = Vec::new();
         let mut harvest = Harvest::new();
         loop {
-            ticks.append(&mut self.asked.lock());
-            let now = Instant::now();
-            ticks.retain_mut(|(due, what)| {
-                if *due > now {
-                    return what.strong_count() > 0;
-                }
-                match guarded(|| what.upgrade()?.tick()) {
-                    Some(again) => {
-                        *due = now + again;
-                        true
-                    }
-                    None => false,
-                }
-            });
-            let next = ticks.iter().map(|(due, _)| *due).min();
-            let timeout = next.map(|due| due.saturating_duration_since(Instant::now()));
+            let timeout = self.clocks.expire(&self.poller);
             self.poller.wait(&mut harvest, timeout);
             for (token, events) in harvest.iter() {
-                if let Some((_, source)) = self.table.lookup(token) {
+                if token == ALARM {
+                    self.clocks.ring();
+                } else if let Some((_, source)) = self.table.lookup(token) {
                     guarded(|| source.ready(events, false));
                 }
             }
