@@ -1,6 +1,18 @@
-//! What the library is doing: a snapshot cheap enough to take every second.
+//! What the library is doing: a snapshot cheap enough to take every second; who waits for whom, and who waits in a
+//! circle; and all of that from outside of the process, also when every worker of it is stuck.
 
-pub use crate::port::PortSnapshot;
+mod chain;
+mod deadlock;
+mod graph;
+mod report;
+mod thread;
+mod wire;
+
+pub use self::chain::{ChainNode, MOST_NODES, WaitChain, wait_chain};
+pub use self::deadlock::{Deadlock, DeadlockedThread, deadlocks};
+pub use self::report::{Report, report};
+pub use self::thread::{ObjectInfo, ObjectOwner, ThreadInfo, ThreadState, WaitInfo, threads};
+pub use crate::port::{PortSnapshot, WorkerSnapshot, WorkerState};
 
 /// The whole library at one moment.
 #[derive(Clone, Debug)]

@@ -33,6 +33,22 @@ impl ThreadStat {
     }
 }
 
+/// The kernel's ids of this process's threads.
+pub(crate) fn threads() -> Vec<i32> {
+    let Ok(folder) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
+    folder.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// A thread's name as the kernel has it, and its state; `None` when it is not there.
+pub(crate) fn look(kernel_id: i32) -> Option<(String, ThreadState)> {
+    let line = std::fs::read(format!("/proc/self/task/{kernel_id}/stat")).ok()?;
+    let state = parse(&line);
+    let begin = line.iter().position(|byte| *byte == b'(')? + 1;
+    let end = line.iter().rposition(|byte| *byte == b')')?;
+    let name = String::from_utf8_lossy(line.get(begin..end)?).into_owned();
+    (state != ThreadState::Gone).then_some((name, state))
+}
+
 /// `TID (name) S ...`; the name may itself have parentheses and spaces.
 fn parse(line: &[u8]) -> ThreadState {
     let Some(end) = line.iter().rposition(|byte| *byte == b')') else { return ThreadState::Gone };
@@ -54,6 +70,21 @@ mod tests {
         assert_eq!(parse(b"12 (x) D 1"), ThreadState::Blocked);
         assert_eq!(parse(b"12 (x) Z 1"), ThreadState::Gone);
         assert_eq!(parse(b""), ThreadState::Gone);
+    }
+
+    #[test]
+    fn a_look_gives_this_thread_and_no_dead_one() {
+        let named = std::thread::Builder::new().name("a) look (".into());
+        let looked = named.spawn(|| {
+            let mine = crate::sync::thread::kernel_id();
+            assert!(threads().contains(&mine));
+            (mine, look(mine))
+        });
+        let (id, looked) = looked.unwrap().join().unwrap();
+        assert_eq!(looked, Some(("a) look (".into(), ThreadState::Runs)));
+        while look(id).is_some() {
+            std::thread::yield_now();
+        }
     }
 
     #[test]

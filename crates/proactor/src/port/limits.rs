@@ -13,7 +13,7 @@ use crate::status::Status;
 /// let port: Port = Port::with_limits(4, limits)?;
 /// # Ok::<(), proactor::Status>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Threads associated with the port at one time. The next one's `get` fails with `TOO_MANY_THREADS`.
     pub workers: usize,

@@ -5,7 +5,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::core::Core;
-use super::worker::SeatState;
+use super::limits::Limits;
+use super::worker::{SeatState, Worker};
 use crate::sync::lock::Lock;
 
 static PORTS: Lock<Vec<Weak<dyn PortInfo>>> = Lock::new(Vec::new());
@@ -47,6 +48,54 @@ pub struct PortSnapshot {
     pub monitor_ticks: u64,
     /// How long a handler keeps its processor, on the average of late; zero when not known yet.
     pub handler_time: Duration,
+    /// What it may hold at most.
+    pub limits: Limits,
+    /// Its workers, in the order in which they came.
+    pub workers: Vec<WorkerSnapshot>,
+}
+
+/// A worker of a port at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WorkerSnapshot {
+    /// The kernel's id of the thread.
+    pub thread: u32,
+    /// The name its starter gave it; empty if none.
+    pub name: String,
+    /// What it is to the port.
+    pub state: WorkerState,
+    /// Packets it has taken from this port.
+    pub packets: u64,
+    /// Bytes in those packets.
+    pub bytes: u64,
+}
+
+/// What a worker is to its port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WorkerState {
+    /// It holds a seat.
+    Running,
+    /// It blocks in a handler, and its seat has been given to others.
+    Blocked,
+    /// It waits for packets, or for a seat.
+    Parked,
+}
+
+impl Worker {
+    fn snapshot(&self) -> WorkerSnapshot {
+        let (packets, bytes) = self.counted();
+        WorkerSnapshot {
+            thread: self.kernel_id.unsigned_abs(),
+            name: self.name.as_deref().unwrap_or_default().into(),
+            state: match self.seat_state() {
+                SeatState::Out => WorkerState::Parked,
+                SeatState::Running => WorkerState::Running,
+                SeatState::Blocked => WorkerState::Blocked,
+            },
+            packets,
+            bytes,
+        }
+    }
 }
 
 pub(super) fn register<K, M>(core: &Arc<Core<K, M>>)
@@ -73,18 +122,13 @@ where
 {
     fn snapshot(&self) -> PortSnapshot {
         let counts = self.counts();
-        let (mut packets, mut bytes, mut blocked) = (0, 0, 0);
-        {
+        let (past, list) = {
             let workers = self.workers.lock();
-            packets += workers.past.0;
-            bytes += workers.past.1;
-            for worker in &workers.list {
-                let counted = worker.counted();
-                packets += counted.0;
-                bytes += counted.1;
-                blocked += usize::from(worker.seat_state() == SeatState::Blocked);
-            }
-        }
+            (workers.past, workers.list.clone())
+        };
+        let workers: Vec<_> = list.iter().map(|worker| worker.snapshot()).collect();
+        let sum = |count: fn(&WorkerSnapshot) -> u64| workers.iter().map(count).sum::<u64>();
+        let blocked = workers.iter().filter(|worker| worker.state == WorkerState::Blocked).count();
         let mut pending = 0;
         self.table.for_each(|source| pending += source.pending());
         PortSnapshot {
@@ -96,12 +140,14 @@ where
             queued: self.queue.len(),
             handles: self.table.len(),
             pending,
-            packets,
-            bytes,
+            packets: past.0 + sum(|worker| worker.packets),
+            bytes: past.1 + sum(|worker| worker.bytes),
             declared_blocked: self.counters.declared_blocked.load(Relaxed),
             found_blocked: self.counters.found_blocked.load(Relaxed),
             monitor_ticks: self.counters.ticks.load(Relaxed),
             handler_time: self.pace.average(),
+            limits: self.limits.clone(),
+            workers,
         }
     }
 }

@@ -22,7 +22,8 @@ const FOUND: u8 = 3;
 /// workers would wait for each other at every packet.
 #[repr(align(128))]
 pub(crate) struct Worker {
-    kernel_id: i32,
+    pub(super) kernel_id: i32,
+    pub(super) name: Option<Box<str>>,
     seat: AtomicU8,
     pub(crate) parker: Parker,
     /// Opened when the monitor first asks.
@@ -42,6 +43,7 @@ impl Worker {
     pub(crate) fn new() -> Worker {
         Worker {
             kernel_id: kernel_id(),
+            name: std::thread::current().name().map(Box::from),
             seat: AtomicU8::new(OUT),
             parker: Parker::default(),
             stat: Lock::default(),
