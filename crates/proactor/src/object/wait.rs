@@ -239,7 +239,9 @@ fn pause(headers: &[&Arc<Header>], resources: &[&dyn Resource], all: bool, wait:
         }
     };
     let sleep = |waiter: &Waiter| {
-        blocking(|| record::waiting(resources, all, || sleep_until(waiter, deadline)));
+        if !me.spins.until(|| !waiter.is_waiting()) {
+            blocking(|| record::waiting(resources, all, || sleep_until(waiter, deadline)));
+        }
     };
     let outcome = dispatch::wait(&me.waiter, headers, all, wait.alertable, prepared, sleep);
     if outcome == Outcome::Alerted || (outcome == Outcome::TimedOut && wait.alertable) {

@@ -6,4 +6,5 @@ pub(crate) mod park;
 pub(crate) mod queue;
 pub(crate) mod record;
 pub(crate) mod seat;
+pub(crate) mod spins;
 pub(crate) mod thread;

@@ -12,6 +12,8 @@ use rustix::time::Timespec;
 
 const EMPTY: u32 = 0;
 const PERMIT: u32 = 1;
+/// The thread sleeps, or is about to: only then does a permit cost a system call.
+const PARKED: u32 = 2;
 
 #[derive(Default)]
 pub(crate) struct Parker {
@@ -37,14 +39,34 @@ impl Parker {
                     _ => return false,
                 },
             };
+            if self.word.compare_exchange(EMPTY, PARKED, Relaxed, Relaxed).is_err() {
+                continue;
+            }
             // Every way to return is a reason to look again: a wake, EAGAIN (the permit came first), EINTR,
             // ETIMEDOUT.
-            let _ = futex::wait(&self.word, futex::Flags::PRIVATE, EMPTY, left.as_ref());
+            let _ = futex::wait(&self.word, futex::Flags::PRIVATE, PARKED, left.as_ref());
         }
     }
 
+    /// For one who sleeps on other words as well: this one, and what it says until a permit comes. `None` if one was
+    /// there. Ended by `come_back`.
+    pub(crate) fn set_out(&self) -> Option<(&AtomicU32, u32)> {
+        match self.word.swap(PARKED, Acquire) {
+            PERMIT => {
+                self.word.store(EMPTY, Relaxed);
+                None
+            }
+            _ => Some((&self.word, PARKED)),
+        }
+    }
+
+    /// That sleep is over; true if a permit came.
+    pub(crate) fn come_back(&self) -> bool {
+        self.word.swap(EMPTY, Acquire) == PERMIT
+    }
+
     pub(crate) fn unpark(&self) {
-        if self.word.swap(PERMIT, Release) == EMPTY {
+        if self.word.swap(PERMIT, Release) == PARKED {
             let _ = futex::wake(&self.word, futex::Flags::PRIVATE, 1);
         }
     }

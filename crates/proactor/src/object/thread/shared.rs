@@ -11,6 +11,7 @@ use crate::object::dispatch::Waiter;
 use crate::object::state::State;
 use crate::status::Status;
 use crate::sync::record;
+use crate::sync::spins::Spins;
 use crate::sync::thread::{ThreadNo, kernel_id};
 
 /// Above any exit code: the thread has not ended.
@@ -21,6 +22,7 @@ pub(crate) struct Shared {
     pub(super) body: Arc<Local>,
     pub(super) name: Option<String>,
     pub(super) gate: Gate,
+    pub(crate) spins: Spins,
     thread: ThreadNo,
     apcs: apc::Queue,
     exit_code: AtomicU64,
@@ -35,6 +37,7 @@ impl Shared {
             body: Local::of_thread(thread),
             name,
             gate,
+            spins: Spins::default(),
             thread,
             apcs: apc::Queue::default(),
             exit_code: AtomicU64::new(RUNS),
@@ -48,6 +51,12 @@ impl Shared {
         // After the push: a wait that begins now finds the call by itself.
         self.waiter.alert();
         Ok(id)
+    }
+
+    /// Queues the call of a timer, of which there is one for each timer at most, without ending the thread's wait:
+    /// the timer is signalled first, and `waiter.alert()` comes after that.
+    pub(crate) fn queue_silently(&self, call: Box<dyn FnOnce() + Send>) -> Result<u64, Status> {
+        self.apcs.push_counted(call)
     }
 
     /// Takes a call back that has not run; false if it has, or runs.
@@ -64,7 +73,7 @@ impl Shared {
         self.apcs.close();
     }
 
-    pub(super) fn exit_code(&self) -> Option<u32> {
+    pub(crate) fn exit_code(&self) -> Option<u32> {
         u32::try_from(self.exit_code.load(Acquire)).ok()
     }
 
