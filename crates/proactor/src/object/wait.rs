@@ -243,12 +243,17 @@ fn pause(headers: &[&Arc<Header>], resources: &[&dyn Resource], all: bool, wait:
             blocking(|| record::waiting(resources, all, || sleep_until(waiter, deadline)));
         }
     };
-    let outcome = dispatch::wait(&me.waiter, headers, all, wait.alertable, prepared, sleep);
-    if outcome == Outcome::Alerted || (outcome == Outcome::TimedOut && wait.alertable) {
-        let ran = thread::run_apcs();
-        return if ran { Outcome::Alerted } else { outcome };
+    loop {
+        let outcome = dispatch::wait(&me.waiter, headers, all, wait.alertable, prepared, sleep);
+        let taken = matches!(outcome, Outcome::Taken { .. });
+        if !taken && wait.alertable && thread::run_apcs() {
+            return Outcome::Alerted;
+        }
+        // Alerted by a call that was taken back before it could run: the wait goes on.
+        if outcome != Outcome::Alerted {
+            return outcome;
+        }
     }
-    outcome
 }
 
 fn sleep_until(waiter: &Waiter, deadline: Option<Instant>) {
