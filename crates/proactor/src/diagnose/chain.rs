@@ -110,6 +110,14 @@ impl WaitChain {
         !self.truncated
     }
 
+    /// What joins an object to its owner.
+    fn held(&self, object: usize) -> &'static str {
+        match &self.nodes[object] {
+            ChainNode::Object(object) if object.is_its_owner() => ", which is ",
+            _ => ", held by ",
+        }
+    }
+
     /// The last object, if the chain ends there.
     fn end(&self) -> Option<&ObjectInfo> {
         match self.nodes.last()? {
@@ -123,7 +131,7 @@ impl fmt::Display for WaitChain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, node) in self.nodes.iter().enumerate() {
             match node {
-                ChainNode::Thread { .. } if number > 0 => write!(f, ", held by {node}")?,
+                ChainNode::Thread { .. } if number > 0 => write!(f, "{}{node}", self.held(number - 1))?,
                 ChainNode::Object(_) if number > 1 => write!(f, ", which waits for {node}")?,
                 ChainNode::Object(_) => write!(f, " waits for {node}")?,
                 ChainNode::Thread { .. } => write!(f, "{node}")?,
@@ -157,7 +165,7 @@ impl WaitChain {
                     .iter()
                     .find(|node| matches!(node, ChainNode::Thread { id, .. } if *id == owner));
                 match again {
-                    Some(again) => write!(f, ", held by {again} again: a circle"),
+                    Some(again) => write!(f, "{}{again} again: a circle", self.held(self.nodes.len() - 1)),
                     None => Ok(()),
                 }
             }

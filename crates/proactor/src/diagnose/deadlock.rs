@@ -63,6 +63,7 @@ fn member(graph: &Graph<'_>, place: usize, circle: &[usize]) -> Option<Deadlocke
     let mut holds = thread.owns.clone();
     // A lock may not keep a list of who owns it; but those who wait for it say so.
     let wanted = circle.iter().filter_map(|other| graph.wait(*other)).flat_map(|wait| &wait.objects);
+    let wanted = wanted.filter(|object| !object.is_its_owner());
     for object in wanted.filter(|object| object.owner == Some(ObjectOwner::Thread(thread.id))) {
         if !holds.iter().any(|held| held.is(object)) {
             holds.push(object.clone());
@@ -114,7 +115,8 @@ impl fmt::Display for DeadlockedThread {
             if let (Some(ObjectOwner::Thread(owner)), Some(Some(name))) =
                 (object.owner, self.owners.get(number))
             {
-                write!(f, " (held by {}, thread {owner})", name.escape_debug())?;
+                let how = if object.is_its_owner() { "" } else { "held by " };
+                write!(f, " ({how}{}, thread {owner})", name.escape_debug())?;
             }
         }
         Ok(())
@@ -162,6 +164,16 @@ mod tests {
             ),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_thread_that_is_waited_for_is_not_held() {
+        let mut join = lock("", 1, Some(8));
+        (join.kind, join.name) = ("thread".into(), None);
+        let threads = [thread(7, false, vec![join]), thread(8, false, vec![lock("a", 2, Some(7))])];
+        let text = deadlocks_among(&threads)[0].to_string();
+        assert!(text.contains("waits for thread #1 (worker-8, thread 8)."), "{text}");
+        assert!(text.contains("\n  worker-8 (thread 8) waits for critical"), "{text}");
     }
 
     #[test]

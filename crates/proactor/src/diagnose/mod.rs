@@ -1,16 +1,21 @@
 //! What the library is doing: a snapshot cheap enough to take every second; who waits for whom, and who waits in a
 //! circle; and all of that from outside of the process, also when every worker of it is stuck.
 
+mod ask;
 mod chain;
 mod deadlock;
 mod graph;
+mod place;
 mod report;
+mod serve;
 mod thread;
 mod wire;
 
+pub use self::ask::{look_into, serving};
 pub use self::chain::{ChainNode, MOST_NODES, WaitChain, wait_chain};
 pub use self::deadlock::{Deadlock, DeadlockedThread, deadlocks};
 pub use self::report::{Report, report};
+pub use self::serve::{Diagnosis, serve};
 pub use self::thread::{ObjectInfo, ObjectOwner, ThreadInfo, ThreadState, WaitInfo, threads};
 pub use crate::port::{PortSnapshot, WorkerSnapshot, WorkerState};
 

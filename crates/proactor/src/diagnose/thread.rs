@@ -86,6 +86,11 @@ impl ObjectInfo {
         self.id == other.id && self.kind == other.kind
     }
 
+    /// Whether it is its owner: who waits for a thread waits until that thread acts, and nobody holds it.
+    pub(super) fn is_its_owner(&self) -> bool {
+        matches!(&*self.kind, "thread" | "process")
+    }
+
     /// Whether the thread that owns it may take it again, so that it never waits for itself there. One that waits
     /// for such a thing and owns it has been given it, and has merely not woken up yet.
     pub(super) fn is_recursive(&self) -> bool {

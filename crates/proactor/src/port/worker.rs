@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::*};
 use crate::driver::proc_stat::{ThreadStat, ThreadState};
 use crate::sync::lock::Lock;
 use crate::sync::park::Parker;
+use crate::sync::record;
 use crate::sync::thread::kernel_id;
 
 /// What a worker is to the seats. Changed by the worker itself and, between `RUNNING` and `FOUND`, by the
@@ -41,6 +42,8 @@ pub(crate) enum SeatState {
 
 impl Worker {
     pub(crate) fn new() -> Worker {
+        // Wait chains know the owner of a lock by its number only, and find the thread by its record.
+        let _ = record::current();
         Worker {
             kernel_id: kernel_id(),
             name: std::thread::current().name().map(Box::from),

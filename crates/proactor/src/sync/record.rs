@@ -1,5 +1,5 @@
 //! A thread as everybody else sees it: its name, what it waits for, and what it owns. Wait chains are read from
-//! here, and nothing else needs it: a thread that never waits has no record.
+//! here, and nothing else needs it: a thread that neither waits nor works for a port has no record.
 //!
 //! What a thread waits for is lent to its record for the time of the wait. The record's lock is held while it is
 //! looked at, and taken to end the loan; so what is looked at is there.
