@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod cgroup;
 mod descriptors;
 mod doctor;
@@ -29,6 +30,7 @@ Examples:
   proactor serve echo                     an echo server on 127.0.0.1:7000; Ctrl-C ends it
   proactor serve echo --listen [::]:0     on a free port, for everyone; the first line says which
   proactor lab --html lab.html            the ideas behind it, tried and measured here
+  proactor bench objects                  what events, locks and waits cost, beside what they are made of
 
 `proactor COMMAND --help` says more of each."
 )]
@@ -43,6 +45,8 @@ enum Command {
     Serve(serve::Serve),
     Doctor(doctor::Args),
     Lab(lab::Args),
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +54,7 @@ fn main() -> ExitCode {
         Command::Serve(serve) => serve::run(&serve),
         Command::Doctor(args) => doctor::run(&args),
         Command::Lab(args) => lab::run(&args),
+        Command::Bench(bench) => bench::run(&bench),
     };
     ended.unwrap_or_else(|sentence| {
         say::aside(&format_args!("error: {sentence}"));

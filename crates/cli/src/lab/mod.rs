@@ -5,9 +5,9 @@
 
 mod experiments;
 mod html;
-mod measure;
+pub mod measure;
 mod plot;
-mod report;
+pub mod report;
 mod table;
 
 use std::io::{IsTerminal, Write};
@@ -123,7 +123,8 @@ fn publish(args: &Args, report: &Report) -> Result<(), String> {
     Ok(())
 }
 
-fn machine() -> Machine {
+/// Where this runs.
+pub fn machine() -> Machine {
     let facts = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = facts.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     let processor = model.map_or(std::env::consts::ARCH, |(_, name)| name.trim()).to_owned();
