@@ -20,9 +20,11 @@ pub(crate) mod body;
 pub(crate) mod dispatch;
 mod event;
 mod mutex;
+mod process;
 mod semaphore;
 pub(crate) mod state;
 pub(crate) mod thread;
+mod timer;
 mod wait;
 
 /// What the dispatcher is made of; the model checkers put theirs in this place.
@@ -35,8 +37,10 @@ mod atomic {
 
 pub use self::event::Event;
 pub use self::mutex::Mutex;
+pub use self::process::{Exit, Process};
 pub use self::semaphore::Semaphore;
 pub use self::thread::{Builder, Priority, Thread, exit_thread, test_alert};
+pub use self::timer::{Due, Timer};
 pub use self::wait::{
     MAXIMUM_WAIT_OBJECTS, Signal, Wait, Waitable, Waited, signal_and_wait, sleep, wait_all, wait_any,
     wait_one,
