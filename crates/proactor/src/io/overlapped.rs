@@ -1,14 +1,16 @@
 //! An operation that its starter waits for, instead of a port: an OVERLAPPED with an event in it.
 
 use std::marker::PhantomData;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::handle::Handle;
+use super::handle::{Class, Handle};
 use super::started::Refused;
-use crate::op::block::Event;
+use crate::op::block::{Event, Kind};
 use crate::op::{OpId, Operation};
 use crate::status::Status;
+use crate::sync::record::{self, Owner, Resource};
 use crate::sync::seat::blocking;
 
 /// An operation under way that completes to whoever holds this. No packet is queued for it, also when its
@@ -31,6 +33,7 @@ pub struct Overlapped<O: Operation> {
     event: Arc<Event>,
     handle: Arc<Handle>,
     id: OpId,
+    kind: Kind,
     /// The operation has been given back; there is nothing left to cancel.
     taken: bool,
     what: PhantomData<fn() -> O>,
@@ -42,8 +45,9 @@ impl Handle {
         op: O,
     ) -> Result<Overlapped<O>, Refused<O>> {
         let event = Arc::new(Event::default());
+        let kind = op.block().kind;
         let id = self.start_event(op, &event)?;
-        Ok(Overlapped { event, handle: self.clone(), id, taken: false, what: PhantomData })
+        Ok(Overlapped { event, handle: self.clone(), id, kind, taken: false, what: PhantomData })
     }
 }
 
@@ -57,7 +61,7 @@ impl<O: Operation> Overlapped<O> {
     /// alertable; a worker's seat is given to another meanwhile.
     pub fn wait(mut self) -> O {
         if !self.event.is_set() {
-            blocking(|| self.event.wait(None));
+            self.sleep(None);
         }
         match self.take() {
             Some(op) => op,
@@ -70,9 +74,19 @@ impl<O: Operation> Overlapped<O> {
     pub fn wait_timeout(mut self, timeout: Duration) -> Result<O, Overlapped<O>> {
         if !self.event.is_set() && !timeout.is_zero() {
             let deadline = Instant::now().checked_add(timeout);
-            blocking(|| self.event.wait(deadline));
+            self.sleep(deadline);
         }
         self.take().ok_or(self)
+    }
+
+    fn sleep(&self, deadline: Option<Instant>) {
+        let pending = Pending {
+            kind: self.kind,
+            class: self.handle.class,
+            // Closed meanwhile: then it is about to complete.
+            number: self.handle.fd().map_or(-1, |fd| fd.as_raw_fd()),
+        };
+        blocking(|| record::waiting(&[&pending], false, || self.event.wait(deadline)));
     }
 
     fn take(&mut self) -> Option<O> {
@@ -89,6 +103,43 @@ impl<O: Operation> Overlapped<O> {
     /// Its name among those started on its handle.
     pub fn id(&self) -> OpId {
         self.id
+    }
+}
+
+/// An operation as something that is waited for. Nobody in particular has to act: its peer is out of sight (S440).
+struct Pending {
+    kind: Kind,
+    class: Class,
+    number: i32,
+}
+
+impl Resource for Pending {
+    fn kind(&self) -> &'static str {
+        match (self.kind, self.class) {
+            (Kind::Accept, _) => "pending accept on socket",
+            (Kind::Connect, _) => "pending connect of socket",
+            (Kind::Disconnect, _) => "pending disconnect of socket",
+            (Kind::Recv, Class::Pipe) => "pending receive on pipe",
+            (Kind::Recv | Kind::RecvFrom, _) => "pending receive on socket",
+            (Kind::Send, Class::Pipe) => "pending send on pipe",
+            (Kind::Send | Kind::SendTo, _) => "pending send on socket",
+            (Kind::Read, _) => "pending read of file",
+            (Kind::Write, _) => "pending write of file",
+            (Kind::Flush, _) => "pending flush of file",
+        }
+    }
+
+    fn name(&self) -> Option<String> {
+        None
+    }
+
+    /// The descriptor, as `/proc/PID/fd` has it.
+    fn id(&self) -> u64 {
+        u64::from(self.number.unsigned_abs())
+    }
+
+    fn owner(&self) -> Owner {
+        Owner::Nobody
     }
 }
 
