@@ -48,6 +48,19 @@ fn s169_all_who_wait_go_on() {
 }
 
 #[test]
+fn s275_returning_from_main_ends_all_threads() {
+    in_own_process("s275_returning_from_main_ends_all_threads", || {
+        for _ in 0..4 {
+            std::thread::spawn(|| {
+                loop {
+                    std::thread::park();
+                }
+            });
+        }
+    });
+}
+
+#[test]
 fn s281_the_exit_code_is_there_once_it_has_ended_and_the_child_is_left_to_its_parent() {
     let mut child = held("exit 7");
     let process = Process::from_child(&child).unwrap();
