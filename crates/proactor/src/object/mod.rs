@@ -20,6 +20,7 @@ pub(crate) mod body;
 pub(crate) mod dispatch;
 mod event;
 mod mutex;
+pub(crate) mod named;
 mod process;
 mod semaphore;
 pub(crate) mod state;

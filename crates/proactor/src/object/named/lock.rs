@@ -125,7 +125,10 @@ mod tests {
     fn a_dead_holders_lock_is_taken() {
         let word = AtomicU64::new(0);
         let holder = std::thread::scope(|scope| {
-            scope.spawn(|| acquire(&word, Holder::me().unwrap()).map(|_| Holder::me().unwrap())).join().unwrap()
+            scope
+                .spawn(|| acquire(&word, Holder::me().unwrap()).map(|_| Holder::me().unwrap()))
+                .join()
+                .unwrap()
         });
         assert!(holder.is_ok());
         let me = Holder::me().unwrap();

@@ -96,7 +96,8 @@ mod tests {
 
     #[test]
     fn no_name_leads_out_of_the_directory() {
-        for name in [".", "..", "/", "../x", "/etc/passwd", "a/../../b", "x\0y", "%2e%2e", "~", "a b\n", "é"] {
+        for name in [".", "..", "/", "../x", "/etc/passwd", "a/../../b", "x\0y", "%2e%2e", "~", "a b\n", "é"]
+        {
             let file = file(name);
             assert!(file.starts_with("l."), "{file}");
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.%~".contains(&byte);

@@ -83,9 +83,8 @@ impl Page {
     pub(super) fn map(file: BorrowedFd<'_>) -> Result<Page> {
         let (access, shared) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED);
         // SAFETY: a new mapping, at an address of the kernel's choice.
-        let at = unsafe {
-            libc::mmap(std::ptr::null_mut(), SIZE as usize, access, shared, file.as_raw_fd(), 0)
-        };
+        let at =
+            unsafe { libc::mmap(std::ptr::null_mut(), SIZE as usize, access, shared, file.as_raw_fd(), 0) };
         if at == libc::MAP_FAILED {
             let errno = std::io::Error::last_os_error().raw_os_error();
             return Err(errno.map_or(Status::UNSUCCESSFUL, Status::from_errno));
@@ -139,7 +138,9 @@ impl Page {
         }
         let len = layout.name_len.load(Relaxed) as usize;
         let bytes = layout.name.get(..len).ok_or(Status::DATA_ERROR)?;
-        if len != name.len() || !bytes.iter().zip(name.bytes()).all(|(there, byte)| there.load(Relaxed) == byte) {
+        if len != name.len()
+            || !bytes.iter().zip(name.bytes()).all(|(there, byte)| there.load(Relaxed) == byte)
+        {
             return Err(Status::OBJECT_NAME_COLLISION);
         }
         let kind = Kind::from_raw(layout.kind.load(Relaxed)).ok_or(Status::DATA_ERROR)?;

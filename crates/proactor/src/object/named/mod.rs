@@ -1,0 +1,219 @@
+//! Objects with names, shared by the processes of one user: events, mutexes, semaphores and timers.
+//!
+//! An object is a small file in the user's directory (`space.rs`), mapped by everyone who has it open (`page.rs`). A
+//! lock that outlives its holder (`lock.rs`) guards it; what it protects changes by single stores of one word
+//! (`state.rs`, `guard.rs`), so that a process killed at any instruction leaves a valid object. There is no server:
+//! waiters look by themselves (`wait.rs`), at least every tenth of a second, because a killed process wakes nobody.
+//!
+//! `Local\` and `Global\` are two namespaces of the same user: whoever may open one of his objects is that user.
+//!
+//! A child of `fork` that does not `exec` must not use its parent's objects: it would pass for the parent's thread.
+
+mod guard;
+mod holder;
+mod lock;
+mod name;
+mod page;
+mod sleep;
+mod space;
+mod state;
+#[cfg(test)]
+mod tests;
+mod wait;
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::*;
+use std::time::Instant;
+
+use name::Name;
+use page::Page;
+
+use crate::status::{Result, Status};
+use crate::sync::record::{self, Owner, Resource};
+use crate::sync::thread::ThreadNo;
+
+pub(crate) use guard::{Due, Guard, Look};
+pub(crate) use holder::Holder;
+pub(crate) use space::Space;
+pub(crate) use state::{Kind, New};
+pub(crate) use wait::{How, Item, Locals, LockedLocals, NoLocals, Took, wait};
+
+/// A handle to an object with a name. The name is there as long as one of its handles is, in any process.
+pub(crate) struct Named {
+    page: Page,
+    kind: Kind,
+    config: u64,
+    name: Name,
+    key: Key,
+    file: OwnedFd,
+    space: Arc<Space>,
+    /// Who opened it; a forked child has it only on loan.
+    process: u32,
+}
+
+/// Tells objects apart, and says in which order a wait locks them; two handles to one object have one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key {
+    device: u64,
+    file: u64,
+}
+
+impl Named {
+    /// Makes an object or, if there is one of this name and kind, opens it; true if there was. Then `new` counts
+    /// for nothing but its kind (S180), and a mutex is not owned by the caller (S192).
+    ///
+    /// # Errors
+    /// [`Status::OBJECT_TYPE_MISMATCH`]: the name is that of an object of another kind (S218).
+    /// [`Status::DISK_FULL`], [`Status::TOO_MANY_OPENED_FILES`], ...: nothing has been made.
+    /// [`Status::INVALID_PARAMETER`]: a semaphore that can't be. [`Status::DATA_ERROR`], [`Status::NOT_SUPPORTED`],
+    /// [`Status::ACCESS_DENIED`], [`Status::OBJECT_NAME_COLLISION`]: what has the name is damaged, of another version
+    /// or PID namespace, not this user's alone, or another object whose long name has the same hash.
+    /// Those of the name: [`Status::OBJECT_NAME_INVALID`], [`Status::NAME_TOO_LONG`],
+    /// [`Status::OBJECT_PATH_NOT_FOUND`]; those of the directory: see [`Space::at`].
+    pub(crate) fn create(name: &str, new: &New) -> Result<(Arc<Named>, bool)> {
+        Named::create_in(&Space::standard()?, name, new)
+    }
+
+    /// As [`create`](Self::create), in a directory of the caller's.
+    pub(crate) fn create_in(space: &Arc<Space>, name: &str, new: &New) -> Result<(Arc<Named>, bool)> {
+        let name = Name::new(name)?;
+        let word = new.word(Holder::me()?)?;
+        let deadline = Instant::now() + lock::PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(named) = Named::open_name(space, &name, new.kind())? {
+                return Ok((named, true));
+            }
+            let file = space.make()?;
+            let page = Page::map(file.as_fd())?;
+            page.fill(new, &name.text, space.place, word);
+            let named = Named::from_parts(space, &name, (new.kind(), new.config()), page, file)?;
+            if space.publish(&name, named.file.as_fd())? {
+                return Ok((Arc::new(named), false));
+            }
+        }
+        // Others made and closed it all that time, each just between two of our steps.
+        Err(Status::IO_TIMEOUT)
+    }
+
+    /// Opens an object that is there.
+    ///
+    /// # Errors
+    /// [`Status::OBJECT_NAME_NOT_FOUND`] (S219); otherwise as [`create`](Self::create).
+    pub(crate) fn open(name: &str, kind: Kind) -> Result<Arc<Named>> {
+        Named::open_in(&Space::standard()?, name, kind)
+    }
+
+    /// As [`open`](Self::open), in a directory of the caller's.
+    pub(crate) fn open_in(space: &Arc<Space>, name: &str, kind: Kind) -> Result<Arc<Named>> {
+        Named::open_name(space, &Name::new(name)?, kind)?.ok_or(Status::OBJECT_NAME_NOT_FOUND)
+    }
+
+    fn open_name(space: &Arc<Space>, name: &Name, kind: Kind) -> Result<Option<Arc<Named>>> {
+        // Where nobody can be told dead from alive there are no named objects.
+        Holder::me()?;
+        let Some(file) = space.open(name)? else { return Ok(None) };
+        let page = Page::map(file.as_fd())?;
+        let parts = page.check(&name.text, space.place)?;
+        if parts.0 != kind {
+            return Err(Status::OBJECT_TYPE_MISMATCH);
+        }
+        Ok(Some(Arc::new(Named::from_parts(space, name, parts, page, file)?)))
+    }
+
+    fn from_parts(
+        space: &Arc<Space>,
+        name: &Name,
+        (kind, config): (Kind, u64),
+        page: Page,
+        file: OwnedFd,
+    ) -> Result<Named> {
+        let stat = rustix::fs::fstat(&file).map_err(|errno| Status::from_errno(errno.raw_os_error()))?;
+        let key = Key { device: stat.st_dev, file: stat.st_ino };
+        let (name, space, process) = (name.clone(), space.clone(), std::process::id());
+        Ok(Named { page, kind, config, name, key, file, space, process })
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(crate) fn key(&self) -> Key {
+        self.key
+    }
+
+    /// Manual-reset, of an event or timer.
+    fn manual(&self) -> bool {
+        self.config != 0
+    }
+
+    /// Locks the object. Never while this thread has another one locked that comes after it.
+    ///
+    /// # Errors
+    /// [`Status::IO_TIMEOUT`]: a living process has kept it locked for 10 seconds, as one that is stopped.
+    /// [`Status::DATA_ERROR`]: it is damaged.
+    pub(crate) fn lock(&self) -> Result<Guard<'_>> {
+        Guard::new(self, Holder::me()?)
+    }
+
+    /// The thread that owns the mutex, by the kernel's id, and whether it lives; without the lock, so that it can be
+    /// asked of a process that is stuck.
+    pub(crate) fn holder(&self) -> Option<Holder> {
+        let word = self.page.hot().state.load(Acquire);
+        if self.kind == Kind::Mutex { Holder::of(word) } else { None }
+    }
+
+    /// This thread ends. If it owns the mutex it abandons it (S187); false if it does not.
+    ///
+    /// # Errors
+    /// As [`lock`](Self::lock). Then those who wait find out by themselves that the owner is gone.
+    pub(crate) fn abandon(&self) -> Result<bool> {
+        let me = Holder::me()?;
+        if self.holder() != Some(me) {
+            return Ok(false);
+        }
+        self.lock()?.abandon()
+    }
+}
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        // A forked child shares the lock with its parent, and would take the name from under it.
+        if self.process == std::process::id() {
+            self.space.leave(&self.name, self.file.as_fd());
+        }
+    }
+}
+
+impl Resource for Named {
+    fn kind(&self) -> &'static str {
+        self.kind.word()
+    }
+
+    fn name(&self) -> Option<String> {
+        Some(self.name.text.clone())
+    }
+
+    fn id(&self) -> u64 {
+        self.key.file
+    }
+
+    fn owner(&self) -> Owner {
+        let Some(holder) = self.holder() else { return Owner::Nobody };
+        match holder.process() {
+            None => Owner::Nobody,
+            Some(process) => {
+                let thread = holder.thread();
+                let ours = |record: &Arc<record::Record>| record.kernel_id == thread.cast_signed();
+                let ours =
+                    (process == std::process::id()).then(|| record::all().into_iter().find(ours)).flatten();
+                ours.map_or(Owner::Foreign { process, thread }, |record| Owner::Thread(record.thread))
+            }
+        }
+    }
+
+    fn abandon(&self, _: ThreadNo) {
+        // Only the thread that ends calls this. If the object is out of reach, those who wait find out by themselves.
+        let _ = Named::abandon(self);
+    }
+}

@@ -1,0 +1,318 @@
+//! A wait in which objects with names take part, alone or together with objects of this process.
+//!
+//! Nobody can satisfy such a wait for the waiter, since other processes do not know it. So it looks and takes by
+//! itself: it locks all its objects, takes the first that is signalled, or all if all are, and otherwise sleeps until
+//! one of them may have changed. Objects of this process are asked to wake it too; they are told, not taken.
+//!
+//! Named objects are locked first, in the order of their keys, and those of this process last, by address: a lock of
+//! another process may take long to come, and nobody in this one must be kept by it meanwhile.
+//!
+//! A process that is killed wakes nobody: not those who wait for its mutex, and not those whose wake-up it was given.
+//! So no sleep is longer than a tenth of a second.
+
+use std::time::{Duration, Instant};
+
+use super::guard::{Guard, Look};
+use super::sleep::{Seen, sleep};
+use super::{Key, Named};
+use crate::status::{Result, Status};
+use crate::sync::park::Parker;
+use crate::sync::record::{self, Resource};
+use crate::sync::seat;
+
+/// No owner is asked about until somebody has waited so long: most waits are over by then, and asking costs as much
+/// as a short sleep.
+const FIRST_SLEEP: Duration = Duration::from_millis(20);
+/// Half of what an abandoned mutex may take to be found.
+const LONGEST_SLEEP: Duration = Duration::from_millis(100);
+/// As many objects as a wait may have (`MAXIMUM_WAIT_OBJECTS`).
+const MOST: usize = 64;
+
+/// One object of a wait.
+#[derive(Clone, Copy)]
+pub(crate) enum Item<'a> {
+    Named(&'a Named),
+    /// The one of this index among the objects of this process.
+    Local(usize),
+}
+
+/// The objects of this process in a wait: they lock together, and each can be looked at and taken then.
+pub(crate) trait Locals {
+    type Locked<'a>: LockedLocals
+    where
+        Self: 'a;
+
+    fn lock(&self) -> Self::Locked<'_>;
+}
+
+/// See [`Locals`].
+pub(crate) trait LockedLocals {
+    fn is_signalled(&self, index: usize) -> bool;
+    /// Takes one that is signalled; true if it was an abandoned mutex.
+    fn take(&mut self, index: usize) -> bool;
+}
+
+/// No object of this process.
+pub(crate) struct NoLocals;
+
+impl Locals for NoLocals {
+    type Locked<'a> = NoLocals;
+
+    fn lock(&self) -> NoLocals {
+        NoLocals
+    }
+}
+
+impl LockedLocals for NoLocals {
+    fn is_signalled(&self, _: usize) -> bool {
+        false
+    }
+
+    fn take(&mut self, _: usize) -> bool {
+        false
+    }
+}
+
+/// What a wait has taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Took {
+    /// Which object; 0 if it was for all (S162).
+    pub(crate) index: usize,
+    /// It was, or among them was, an abandoned mutex.
+    pub(crate) abandoned: bool,
+}
+
+/// How to wait.
+pub(crate) struct How<'a> {
+    pub(crate) all: bool,
+    pub(crate) deadline: Option<Instant>,
+    /// What the objects of this process wake, and whoever alerts this thread; they know it already. None if there are
+    /// only named objects and the wait is not alertable.
+    pub(crate) parker: Option<&'a Parker>,
+    /// Whether the wait is to end because a call was queued to this thread.
+    pub(crate) alerted: &'a dyn Fn() -> bool,
+    /// The objects, for the thread's record.
+    pub(crate) resources: &'a [&'a dyn Resource],
+}
+
+/// Waits for the first of these objects to be signalled, or for all of them at one moment.
+///
+/// # Errors
+/// [`Status::TIMEOUT`]; [`Status::USER_APC`]; [`Status::INVALID_PARAMETER`]: none, over 64, or, waiting for all, one
+/// twice (S158, S163). [`Status::IO_TIMEOUT`], [`Status::DATA_ERROR`]: as [`Named::lock`]; nothing was taken then.
+pub(crate) fn wait(items: &[Item<'_>], locals: &impl Locals, how: &How<'_>) -> Result<Took> {
+    if items.is_empty() || items.len() > MOST {
+        return Err(Status::INVALID_PARAMETER);
+    }
+    let mut wait = Wait::new(items, locals, how)?;
+    // Where there is no time to find a dead owner later, it is asked about at once.
+    let hasty = how.deadline.is_some_and(|deadline| deadline <= Instant::now());
+    match wait.look(hasty)? {
+        Step::Took(took) => Ok(took),
+        Step::Ended(status) => Err(status),
+        Step::Sleep(at_most) => {
+            seat::blocking(|| record::waiting(how.resources, how.all, || wait.sleep_and_look(at_most)))
+        }
+    }
+}
+
+/// What a look came to.
+enum Step {
+    Took(Took),
+    Ended(Status),
+    /// Nothing; this thread is enlisted, and may sleep so long.
+    Sleep(Duration),
+}
+
+struct Wait<'a, L> {
+    items: &'a [Item<'a>],
+    locals: &'a L,
+    how: &'a How<'a>,
+    /// Each object once, in the order in which they are locked.
+    named: Vec<&'a Named>,
+    /// Per object of `named`: how many pulses there had been at the first look.
+    pulses: Vec<u32>,
+    /// Per object of `named`: its sequence when this thread was enlisted, while it is.
+    enlisted: Vec<u32>,
+    has_slept: bool,
+    /// When the owners of mutexes were last asked about, or the wait began.
+    asked: Instant,
+}
+
+impl<'a, L: Locals> Wait<'a, L> {
+    fn new(items: &'a [Item<'a>], locals: &'a L, how: &'a How<'a>) -> Result<Self> {
+        let mut named: Vec<_> = items
+            .iter()
+            .filter_map(|item| match item {
+                Item::Named(named) => Some(*named),
+                Item::Local(_) => None,
+            })
+            .collect();
+        named.sort_by_key(|named| named.key());
+        let before = named.len();
+        named.dedup_by_key(|named| named.key());
+        if how.all && named.len() < before {
+            return Err(Status::INVALID_PARAMETER);
+        }
+        let room = named.len();
+        let (pulses, enlisted) = (Vec::with_capacity(room), Vec::with_capacity(room));
+        Ok(Wait { items, locals, how, named, pulses, enlisted, has_slept: false, asked: Instant::now() })
+    }
+
+    fn at(&self, key: Key) -> usize {
+        // All of them are there.
+        self.named.binary_search_by_key(&key, |named| named.key()).unwrap_or_default()
+    }
+
+    /// Locks everything, takes what can be taken, and otherwise prepares for a sleep.
+    fn look(&mut self, thorough: bool) -> Result<Step> {
+        let named: Vec<&'a Named> = self.named.clone();
+        let mut guards = Vec::with_capacity(named.len());
+        for named in named {
+            guards.push(named.lock()?);
+        }
+        if self.pulses.is_empty() {
+            for guard in &guards {
+                self.pulses.push(guard.pulses()?);
+            }
+        }
+        let mut locals = self.locals.lock();
+        let took = self.take(&mut guards, &mut locals, thorough)?;
+        drop(locals);
+        let over = self.how.deadline.is_some_and(|deadline| deadline <= Instant::now());
+        let ended = match took {
+            Some(took) => Some(Step::Took(took)),
+            None if (self.how.alerted)() => Some(Step::Ended(Status::USER_APC)),
+            None if over && thorough => Some(Step::Ended(Status::TIMEOUT)),
+            None => None,
+        };
+        match ended {
+            Some(ended) => {
+                self.pass_on(&mut guards)?;
+                Ok(ended)
+            }
+            None => {
+                let at_most = self.longest_sleep(&guards)?;
+                let choosy = self.is_choosy();
+                self.enlisted.extend(guards.iter().map(|guard| guard.enlist(choosy)));
+                Ok(Step::Sleep(at_most))
+            }
+        }
+    }
+
+    fn take(
+        &self,
+        guards: &mut [Guard<'_>],
+        locals: &mut L::Locked<'_>,
+        thorough: bool,
+    ) -> Result<Option<Took>> {
+        let look = |at: usize| Look { pulses: self.pulses[at], thorough };
+        let mut first = None;
+        for (index, item) in self.items.iter().enumerate() {
+            let signalled = match item {
+                Item::Local(local) => locals.is_signalled(*local),
+                Item::Named(named) => {
+                    let at = self.at(named.key());
+                    guards[at].is_signalled(look(at))?
+                }
+            };
+            match (signalled, self.how.all) {
+                (true, false) => {
+                    first = Some(index);
+                    break;
+                }
+                (false, true) => return Ok(None),
+                _ => {}
+            }
+        }
+        let taken = match first {
+            Some(first) => first..first + 1,
+            None if self.how.all => 0..self.items.len(),
+            None => return Ok(None),
+        };
+        let index = taken.start;
+        let mut abandoned = false;
+        for item in &self.items[taken] {
+            abandoned |= match item {
+                Item::Local(local) => locals.take(*local),
+                Item::Named(named) => guards[self.at(named.key())].take()?,
+            };
+        }
+        Ok(Some(Took { index, abandoned }))
+    }
+
+    /// Whether a wake-up may find nothing that this thread takes.
+    fn is_choosy(&self) -> bool {
+        self.how.all && self.items.len() > 1
+    }
+
+    /// This thread leaves. It may have been woken for what it does not take.
+    fn pass_on(&self, guards: &mut [Guard<'_>]) -> Result<()> {
+        if self.has_slept {
+            for (guard, pulses) in guards.iter_mut().zip(&self.pulses) {
+                if guard.is_signalled(Look { pulses: *pulses, thorough: false })? {
+                    guard.pass_on();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn longest_sleep(&self, guards: &[Guard<'_>]) -> Result<Duration> {
+        let mut longest = if self.has_slept { LONGEST_SLEEP } else { FIRST_SLEEP };
+        if let Some(deadline) = self.how.deadline {
+            longest = longest.min(deadline.saturating_duration_since(Instant::now()));
+        }
+        for guard in guards {
+            if let Some((left, _)) = guard.goes_off_in()? {
+                longest = longest.min(left);
+            }
+        }
+        Ok(longest)
+    }
+
+    fn sleep_and_look(&mut self, mut at_most: Duration) -> Result<Took> {
+        loop {
+            let woken = self.sleep(at_most);
+            self.has_slept = true;
+            // One who is woken all the time has to ask now and then, too.
+            let thorough = !woken || self.asked.elapsed() >= LONGEST_SLEEP;
+            if thorough {
+                self.asked = Instant::now();
+            }
+            match self.look(thorough)? {
+                Step::Took(took) => return Ok(took),
+                Step::Ended(status) => return Err(status),
+                Step::Sleep(longest) => at_most = longest,
+            }
+        }
+    }
+
+    /// Sleeps and ends the enlistment; false when nothing woke it.
+    fn sleep(&mut self, at_most: Duration) -> bool {
+        let mut words: Vec<_> = self
+            .named
+            .iter()
+            .zip(&self.enlisted)
+            .map(|(named, seen)| Seen { word: named.sequence(), value: *seen, own: false })
+            .collect();
+        let woken = match self.how.parker.map(Parker::set_out) {
+            None => sleep(&words, at_most),
+            // Whoever gave the permit did so since the last sleep.
+            Some(None) => true,
+            Some(Some((word, value))) => {
+                words.push(Seen { word, value, own: true });
+                let woken = sleep(&words, at_most);
+                woken | self.how.parker.is_some_and(Parker::come_back)
+            }
+        };
+        self.delist();
+        woken
+    }
+
+    fn delist(&mut self) {
+        let choosy = self.is_choosy();
+        let enlisted = std::mem::take(&mut self.enlisted);
+        self.named.iter().zip(enlisted).for_each(|(named, _)| named.delist(choosy));
+    }
+}
