@@ -56,7 +56,8 @@ impl Waiter {
         let generation = (self.word.load(Ordering::Relaxed) >> GENERATION_SHIFT).wrapping_add(1) as u32;
         self.parker.prepare();
         let phase = if alertable { WAITS_ALERTABLY } else { WAITS };
-        self.word.store(u64::from(generation) << GENERATION_SHIFT | phase, Ordering::SeqCst);
+        // Whoever ends the wait has taken a lock after this thread has: an object's, or that of its calls.
+        self.word.store(u64::from(generation) << GENERATION_SHIFT | phase, Ordering::Release);
         generation
     }
 
@@ -105,7 +106,8 @@ impl Waiter {
     /// How the wait has ended, which it has; afterwards the thread is at rest.
     fn outcome(&self) -> Outcome {
         let word = self.word.load(Ordering::SeqCst);
-        self.word.store(word & !0 << GENERATION_SHIFT, Ordering::SeqCst);
+        // Nobody else writes to the word of a wait that has ended.
+        self.word.store(word & !0 << GENERATION_SHIFT, Ordering::Relaxed);
         let index = (word >> INDEX_SHIFT) as u8 as usize;
         match word & PHASE {
             CLAIMED => Outcome::Taken { index, abandoned: false },
@@ -325,6 +327,35 @@ fn take_locked(inners: &mut [Guard<'_, Inner>], thread: u32) -> Option<Outcome> 
     Some(Outcome::Taken { index: 0, abandoned })
 }
 
+/// Waits for one object as [`wait`] does, in one turn with looking at it.
+pub fn wait_for_one(
+    waiter: &Arc<Waiter>,
+    header: &Header,
+    alertable: bool,
+    prepared: impl FnOnce(),
+    sleep: impl FnOnce(&Waiter),
+) -> Outcome {
+    {
+        let mut inner = header.inner.lock();
+        if inner.state.is_signalled(waiter.thread) {
+            return Outcome::Taken { index: 0, abandoned: inner.state.take(waiter.thread) };
+        }
+        let generation = waiter.begin(alertable);
+        inner.enlist(waiter, generation, 0, How::Any);
+    }
+    prepared();
+    if waiter.is_waiting() {
+        sleep(waiter);
+    }
+    assert!(!waiter.is_waiting(), "a wait ended that nobody had ended");
+    let outcome = waiter.outcome();
+    // Whoever took the object took the block off as well.
+    if !matches!(outcome, Outcome::Taken { .. }) {
+        header.delist(waiter);
+    }
+    outcome
+}
+
 /// Waits for the first of these objects to be signalled, or for all to be at one moment.
 ///
 /// `prepared` runs once the wait can be satisfied and alerted, and `sleep` until it has been, or its time is over.
@@ -401,4 +432,45 @@ pub fn be_told(waiter: &Arc<Waiter>, objects: &[&Arc<Header>]) {
 /// Ends what [`be_told`] began.
 pub fn untold(waiter: &Arc<Waiter>, objects: &[&Arc<Header>]) {
     objects.iter().for_each(|header| header.delist(waiter));
+}
+
+impl Waiter {
+    /// Begins a wait whose objects only tell the waiter: nobody takes for it, but it can be alerted.
+    pub fn begin_told(&self, alertable: bool) {
+        self.begin(alertable);
+    }
+
+    /// Ends it; true if it was alerted.
+    pub fn end_told(&self) -> bool {
+        self.time_out();
+        self.outcome() == Outcome::Alerted
+    }
+}
+
+/// The objects of a wait that takes by itself, locked together in the order of their addresses.
+pub struct Together<'a> {
+    inners: Vec<Guard<'a, Inner>>,
+    /// Per object of the wait, which of `inners` is its: an object may be there twice.
+    places: Vec<usize>,
+    thread: u32,
+}
+
+impl<'a> Together<'a> {
+    pub fn lock(objects: &[&'a Arc<Header>], thread: u32) -> Together<'a> {
+        let mut set = objects.to_vec();
+        set.sort_by_key(|header| Arc::as_ptr(header).addr());
+        set.dedup_by_key(|header| Arc::as_ptr(header).addr());
+        let place = |object: &&Arc<Header>| set.iter().position(|header| Arc::ptr_eq(header, object));
+        let places = objects.iter().filter_map(place).collect();
+        Together { inners: set.iter().map(|header| header.inner.lock()).collect(), places, thread }
+    }
+
+    pub fn is_signalled(&self, index: usize) -> bool {
+        self.inners[self.places[index]].state.is_signalled(self.thread)
+    }
+
+    /// Takes one that is signalled; true if it was an abandoned mutex.
+    pub fn take(&mut self, index: usize) -> bool {
+        self.inners[self.places[index]].state.take(self.thread)
+    }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::body::Local;
 use super::dispatch::{self, Header, Outcome, Waiter};
 use super::mutex;
+use super::named::{self, Named};
 use super::thread;
 use crate::status::Status;
 use crate::sync::record::{self, Resource};
@@ -76,6 +77,8 @@ pub struct Waited {
 pub enum Target<'a> {
     /// An object of this process.
     Local(&'a Arc<Local>),
+    /// One that other processes know by its name.
+    Named(&'a Arc<Named>),
 }
 
 pub trait Sealed: Send + Sync {
@@ -108,8 +111,10 @@ pub trait Signal: Sealed {
 /// # Ok::<(), Status>(())
 /// ```
 pub fn wait_one(object: &dyn Waitable, wait: Wait) -> Result<Waited, Status> {
-    let Target::Local(body) = object.target();
-    wait_local(&[body], &[&body.header], &[&**body], false, wait)
+    match object.target() {
+        Target::Local(body) => wait_local(&[body], &[&body.header], &[&**body], false, wait),
+        named => named::wait_for(&[named], false, wait),
+    }
 }
 
 /// Waits until any of up to 64 objects is signalled (`WaitForMultipleObjectsEx`): the first in the list of those that
@@ -179,12 +184,12 @@ fn wait_several(objects: &[&dyn Waitable], all: bool, wait: Wait) -> Result<Wait
     if objects.len() > MAXIMUM_WAIT_OBJECTS {
         return Err(Status::INVALID_PARAMETER);
     }
-    let Target::Local(first) = first.target();
+    let Target::Local(first) = first.target() else { return wait_for_named(objects, all, wait) };
     let mut bodies = [first; MAXIMUM_WAIT_OBJECTS];
     let mut headers = [&first.header; MAXIMUM_WAIT_OBJECTS];
     let mut resources: [&dyn Resource; MAXIMUM_WAIT_OBJECTS] = [&**first; MAXIMUM_WAIT_OBJECTS];
     for (at, object) in rest.iter().enumerate() {
-        let Target::Local(body) = object.target();
+        let Target::Local(body) = object.target() else { return wait_for_named(objects, all, wait) };
         (bodies[at + 1], headers[at + 1], resources[at + 1]) = (body, &body.header, &**body);
     }
     let count = objects.len();
@@ -192,6 +197,11 @@ fn wait_several(objects: &[&dyn Waitable], all: bool, wait: Wait) -> Result<Wait
         return Err(Status::INVALID_PARAMETER);
     }
     wait_local(&bodies[..count], &headers[..count], &resources[..count], all, wait)
+}
+
+fn wait_for_named(objects: &[&dyn Waitable], all: bool, wait: Wait) -> Result<Waited, Status> {
+    let targets: Vec<_> = objects.iter().map(|object| object.target()).collect();
+    named::wait_for(&targets, all, wait)
 }
 
 fn has_twice(headers: &[&Arc<Header>]) -> bool {
@@ -211,8 +221,10 @@ fn wait_local(
     if wait.alertable && thread::run_apcs() {
         return Err(Status::USER_APC);
     }
-    let me = ThreadNo::current().get();
-    let outcome = match dispatch::try_take(headers, all, me) {
+    // A wait for one looks when it puts its block there.
+    let looks = headers.len() > 1 || wait.is_now();
+    let taken = if looks { dispatch::try_take(headers, all, ThreadNo::current().get()) } else { None };
+    let outcome = match taken {
         Some(outcome) => outcome,
         None if wait.is_now() => Outcome::TimedOut,
         None => pause(headers, resources, all, wait),
@@ -228,10 +240,19 @@ fn wait_local(
     }
 }
 
-/// Waits without looking first. Calls that end the wait have run when it returns.
+/// Waits until it is satisfied, over, or ended by calls, which have run when it returns.
 fn pause(headers: &[&Arc<Header>], resources: &[&dyn Resource], all: bool, wait: Wait) -> Outcome {
+    thread::with_mine(|me| pause_as(me, headers, resources, all, wait))
+}
+
+fn pause_as(
+    me: &thread::Shared,
+    headers: &[&Arc<Header>],
+    resources: &[&dyn Resource],
+    all: bool,
+    wait: Wait,
+) -> Outcome {
     let deadline = wait.deadline();
-    let me = thread::mine();
     let prepared = || {
         // A call queued before the wait could be alerted ends it now.
         if wait.alertable && me.has_apcs() {
@@ -244,7 +265,10 @@ fn pause(headers: &[&Arc<Header>], resources: &[&dyn Resource], all: bool, wait:
         }
     };
     loop {
-        let outcome = dispatch::wait(&me.waiter, headers, all, wait.alertable, prepared, sleep);
+        let outcome = match headers {
+            [header] => dispatch::wait_for_one(&me.waiter, header, wait.alertable, prepared, sleep),
+            _ => dispatch::wait(&me.waiter, headers, all, wait.alertable, prepared, sleep),
+        };
         let taken = matches!(outcome, Outcome::Taken { .. });
         if !taken && wait.alertable && thread::run_apcs() {
             return Outcome::Alerted;

@@ -188,17 +188,18 @@ pub(crate) fn waiting<R>(resources: &[&dyn Resource], all: bool, f: impl FnOnce(
             entry.0.begun.fetch_add(1, Relaxed);
             waits.push(Loan { all, resources });
             drop(waits);
-            Lent(entry.0.clone())
+            Lent
         })
         .ok();
     f()
 }
 
-struct Lent(Arc<Record>);
+struct Lent;
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        self.0.waits.lock().pop();
+        // Made by this thread while it had its entry, which it keeps at least as long as its stack.
+        let _ = MINE.try_with(|entry| entry.0.waits.lock().pop());
     }
 }
 

@@ -15,42 +15,49 @@ const CREDIT: u8 = 8;
 /// Without credit one of so many waits tries anyhow.
 const AGAIN: u32 = 64;
 
-/// What spinning has been worth to one thread. Only that thread uses it.
+/// What looking has been worth to one thread, in each of the two ways. Only that thread uses it.
+///
+/// They are told apart because each is a waste where the other helps: while one processor is shared, what is waited for
+/// comes only after it has been given up.
 #[derive(Default)]
 pub(crate) struct Spins {
-    credit: AtomicU8,
+    spin_credit: AtomicU8,
+    yield_credit: AtomicU8,
     waits: AtomicU32,
 }
 
 impl Spins {
     /// Looks for a while, if that is promising; true once it has come about.
+    #[inline]
     pub(crate) fn until(&self, come: impl Fn() -> bool) -> bool {
-        let credit = self.credit.load(Relaxed);
         let waits = self.waits.load(Relaxed).wrapping_add(1);
         self.waits.store(waits, Relaxed);
-        if !several_processors() || (credit == 0 && waits % AGAIN != 1) {
-            return false;
-        }
-        let seen = look(&come);
-        self.credit.store(if seen { CREDIT } else { credit.saturating_sub(1) }, Relaxed);
-        seen
+        let tries = waits % AGAIN == 1;
+        several_processors()
+            && (worth(&self.spin_credit, tries, || look(SPINS, std::hint::spin_loop, &come))
+                || worth(&self.yield_credit, tries, || look(YIELDS, std::thread::yield_now, &come)))
     }
 }
 
-fn look(come: &impl Fn() -> bool) -> bool {
-    for _ in 0..SPINS {
+/// Looks in one way, if it has credit or is tried without.
+fn worth(credit: &AtomicU8, tries: bool, look: impl FnOnce() -> bool) -> bool {
+    let left = credit.load(Relaxed);
+    if left == 0 && !tries {
+        return false;
+    }
+    let seen = look();
+    credit.store(if seen { CREDIT } else { left.saturating_sub(1) }, Relaxed);
+    seen
+}
+
+fn look(times: u32, between: impl Fn(), come: &impl Fn() -> bool) -> bool {
+    for _ in 0..times {
         if come() {
             return true;
         }
-        std::hint::spin_loop();
+        between();
     }
-    for _ in 0..YIELDS {
-        std::thread::yield_now();
-        if come() {
-            return true;
-        }
-    }
-    false
+    come()
 }
 
 /// Spinning is only worth it while another processor can bring what is waited for.

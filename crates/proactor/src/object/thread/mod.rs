@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 pub use self::builder::Builder;
 pub use self::priority::Priority;
-pub(crate) use self::shared::{Shared, mine, run_apcs};
+pub(crate) use self::shared::{Shared, mine, run_apcs, with_mine};
 use super::wait::{Sealed, Target, Waitable};
 use crate::status::Status;
 

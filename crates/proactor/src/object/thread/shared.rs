@@ -1,6 +1,6 @@
 //! What a thread and those who know it share: its calls, its park, its end.
 
-use std::cell::RefCell;
+use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::*};
 
@@ -47,16 +47,48 @@ impl Shared {
 
     /// Queues a call; returns its number.
     pub(crate) fn queue(&self, call: Box<dyn FnOnce() + Send>) -> Result<u64, Status> {
-        let id = self.apcs.push(call)?;
-        // After the push: a wait that begins now finds the call by itself.
-        self.waiter.alert();
+        let queued = self.apcs.push(call)?;
+        let id = queued.id;
+        self.alert_for(queued);
         Ok(id)
     }
 
+    /// Queues a completion routine. Routines of one group, other than 0, are never nested (S151). It is dropped when
+    /// the thread has ended (S112).
+    pub(crate) fn queue_routine(&self, group: usize, routine: Box<dyn apc::Call>) {
+        if let Some(queued) = self.apcs.push_grouped(group, routine) {
+            self.alert_for(queued);
+        }
+    }
+
+    /// After the push: a wait that begins now finds the call by itself.
+    fn alert_for(&self, queued: apc::Queued) {
+        if queued.runnable {
+            self.waiter.alert();
+            if let Some(alert) = queued.alert {
+                alert.alert();
+            }
+        }
+    }
+
+    /// Ends the alertable wait that the thread is in, whatever it waits for.
+    pub(crate) fn alert(&self) {
+        self.waiter.alert();
+        if let Some(alert) = self.apcs.alert() {
+            alert.alert();
+        }
+    }
+
+    /// Calls that are queued from now on end the sleep of this thread where `alert` does; true if one is there
+    /// already. Only the thread itself asks for this, and ends it with `None`.
+    pub(crate) fn alert_at(&self, alert: Option<Arc<dyn apc::Alert>>) -> bool {
+        self.apcs.set_alert(alert)
+    }
+
     /// Queues the call of a timer, of which there is one for each timer at most, without ending the thread's wait:
-    /// the timer is signalled first, and `waiter.alert()` comes after that.
+    /// the timer is signalled first, and [`alert`](Shared::alert) comes after that.
     pub(crate) fn queue_silently(&self, call: Box<dyn FnOnce() + Send>) -> Result<u64, Status> {
-        self.apcs.push_counted(call)
+        self.apcs.push_counted(call).map(|queued| queued.id)
     }
 
     /// Takes a call back that has not run; false if it has, or runs.
@@ -65,7 +97,7 @@ impl Shared {
     }
 
     pub(crate) fn has_apcs(&self) -> bool {
-        !self.apcs.is_empty()
+        self.apcs.is_due()
     }
 
     /// No call reaches it any more.
@@ -103,25 +135,36 @@ impl Shared {
 /// This thread's entry; its end is the thread's.
 struct Mine {
     shared: Arc<Shared>,
-    exit_code: u32,
+    exit_code: Cell<u32>,
 }
 
 impl Drop for Mine {
     fn drop(&mut self) {
-        self.shared.end(self.exit_code);
+        self.shared.end(self.exit_code.get());
     }
 }
 
-thread_local!(static MINE: RefCell<Option<Mine>> = const { RefCell::new(None) });
+thread_local!(static MINE: OnceCell<Mine> = const { OnceCell::new() });
 
 /// This thread, as others know it.
 pub(crate) fn mine() -> Arc<Shared> {
+    with_mine(Arc::clone)
+}
+
+/// Does something with what others know of this thread.
+#[inline]
+pub(crate) fn with_mine<R>(with: impl FnOnce(&Arc<Shared>) -> R) -> R {
+    let mut with = Some(with);
     let known = MINE.try_with(|mine| {
-        let mut mine = mine.borrow_mut();
-        mine.get_or_insert_with(|| Mine { shared: foreign(), exit_code: 0 }).shared.clone()
+        let mine = mine.get_or_init(|| Mine { shared: foreign(), exit_code: Cell::new(0) });
+        with.take().map(|with| with(&mine.shared))
     });
-    // Past its thread-local data the thread is new to others each time.
-    known.unwrap_or_else(|_| foreign())
+    match (known, with) {
+        (Ok(Some(result)), _) => result,
+        // Past its thread-local data the thread is new to others each time.
+        (_, Some(with)) => with(&foreign()),
+        _ => unreachable!("it is called where it is taken"),
+    }
 }
 
 /// A thread that was not started here.
@@ -135,14 +178,16 @@ fn foreign() -> Arc<Shared> {
 /// This thread, which has just begun, is `shared`.
 pub(super) fn become_known(shared: &Arc<Shared>) {
     shared.begin();
-    MINE.with(|mine| *mine.borrow_mut() = Some(Mine { shared: shared.clone(), exit_code: 0 }));
+    let mine = Mine { shared: shared.clone(), exit_code: Cell::new(0) };
+    let before = MINE.with(|slot| slot.set(mine));
+    assert!(before.is_ok(), "nothing of ours runs in a thread before this");
 }
 
 /// What this thread ends with.
 pub(super) fn set_exit_code(exit_code: u32) {
     MINE.with(|mine| {
-        if let Some(mine) = &mut *mine.borrow_mut() {
-            mine.exit_code = exit_code;
+        if let Some(mine) = mine.get() {
+            mine.exit_code.set(exit_code);
         }
     });
 }
@@ -150,6 +195,5 @@ pub(super) fn set_exit_code(exit_code: u32) {
 /// Runs the calls queued to this thread; returns whether there were any.
 pub(crate) fn run_apcs() -> bool {
     // Without an entry nothing was ever queued.
-    let shared = MINE.try_with(|mine| mine.borrow().as_ref().map(|mine| mine.shared.clone()));
-    shared.unwrap_or(None).is_some_and(|shared| shared.apcs.run())
+    MINE.try_with(|mine| mine.get().is_some_and(|mine| mine.shared.apcs.run())).unwrap_or(false)
 }
