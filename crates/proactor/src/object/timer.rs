@@ -116,6 +116,7 @@ impl Timer {
     /// At most one call is queued at a time; what was due meanwhile is in that one (S206). It is not called again
     /// from an alertable wait of its own. When the thread ends the timer is no longer due, and stays as it is
     /// (S207). An alertable wait for the timer itself ends with the timer; the call then runs in the next one.
+    /// Once `routine` is not to run again it is dropped, by whichever thread finds that.
     ///
     /// ```
     /// use std::time::Duration;
@@ -202,7 +203,7 @@ impl Shared {
         }
         self.body.header.signal(State::set);
         if let Some(call) = &setting.call {
-            call.thread.waiter.alert();
+            call.thread.alert();
         }
         if let Some(period) = setting.period
             && let Some(next) = next_due(due, period, Instant::now())

@@ -144,7 +144,8 @@ mod tests {
     }
 
     /// A timer at a wall-clock time follows a clock that is set: what counts is the time on the clock when it is
-    /// looked at, whatever way it got there.
+    /// looked at, whatever way it got there. No test can set the machine's clock without disturbing everybody else
+    /// on it, so the times are given; that the alarm follows too is the kernel's part.
     #[test]
     fn s200_absolute_timers_follow_a_clock_that_is_set() {
         let mut timers = Timers::new();
