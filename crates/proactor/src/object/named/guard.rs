@@ -5,7 +5,7 @@
 //! themselves before long, and whoever takes over its lock tells them at once.
 
 use std::sync::atomic::Ordering::*;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use rustix::thread::futex;
 use rustix::time::{ClockId, Timespec, clock_gettime};
@@ -14,6 +14,7 @@ use super::holder::Holder;
 use super::page::Hot;
 use super::state::{ABANDONED, Event, Kind, Plan, Timer, count, released};
 use super::{Named, lock};
+use crate::object::timer::Due;
 use crate::status::{Result, Status};
 
 /// All who sleep.
@@ -26,15 +27,6 @@ pub(crate) struct Look {
     pub(crate) pulses: u32,
     /// Whether to find out if a mutex's owner still lives, which costs microseconds.
     pub(crate) thorough: bool,
-}
-
-/// When a timer goes off.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Due {
-    /// So long from now, by a clock that nobody sets.
-    After(Duration),
-    /// At this time of day, also when the clock is set (S200).
-    At(SystemTime),
 }
 
 /// An object, locked.

@@ -9,6 +9,7 @@
 //!
 //! A child of `fork` that does not `exec` must not use its parent's objects: it would pass for the parent's thread.
 
+mod both;
 mod guard;
 mod holder;
 mod lock;
@@ -22,8 +23,8 @@ mod tests;
 mod wait;
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
 use std::sync::atomic::Ordering::*;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use name::Name;
@@ -33,14 +34,14 @@ use crate::status::{Result, Status};
 use crate::sync::record::{self, Owner, Resource};
 use crate::sync::thread::ThreadNo;
 
-pub(crate) use guard::{Due, Guard, Look};
+pub(crate) use both::wait_for;
+pub(crate) use guard::Guard;
 pub(crate) use holder::Holder;
 pub(crate) use space::Space;
 pub(crate) use state::{Kind, New};
-pub(crate) use wait::{How, Item, Locals, LockedLocals, NoLocals, Took, wait};
 
 /// A handle to an object with a name. The name is there as long as one of its handles is, in any process.
-pub(crate) struct Named {
+pub struct Named {
     page: Page,
     kind: Kind,
     config: u64,
@@ -89,7 +90,11 @@ impl Named {
             page.fill(new, &name.text, space.place, word);
             let named = Named::from_parts(space, &name, (new.kind(), new.config()), page, file)?;
             if space.publish(&name, named.file.as_fd())? {
-                return Ok((Arc::new(named), false));
+                let named = Arc::new(named);
+                if let New::Mutex { owned: true } = new {
+                    named.taken();
+                }
+                return Ok((named, false));
             }
         }
         // Others made and closed it all that time, each just between two of our steps.
@@ -119,6 +124,38 @@ impl Named {
             return Err(Status::OBJECT_TYPE_MISMATCH);
         }
         Ok(Some(Arc::new(Named::from_parts(space, name, parts, page, file)?)))
+    }
+
+    /// Gives back one of this thread's holds of a mutex, and takes it off the thread's record with the last; returns
+    /// how many it had.
+    ///
+    /// # Errors
+    /// As [`Guard::release_mutex`].
+    pub(crate) fn release_mutex(self: &Arc<Self>) -> Result<u32> {
+        let mut guard = self.lock()?;
+        let held = guard.release_mutex()?;
+        if held == 1
+            && let Some(record) = record::current()
+        {
+            // Before anybody else can have it.
+            record.give_back(&self.weak());
+        }
+        Ok(held)
+    }
+
+    /// This thread has just taken it once more: if it is a mutex that it had not, it is abandoned should the thread end.
+    fn taken(self: &Arc<Self>) {
+        if self.kind == Kind::Mutex
+            && self.page.hot().depth.load(Relaxed) == 1
+            && let Some(record) = record::current()
+        {
+            record.take(self.weak());
+        }
+    }
+
+    fn weak(self: &Arc<Self>) -> Weak<dyn Resource> {
+        let weak: Weak<Named> = Arc::downgrade(self);
+        weak
     }
 
     fn from_parts(

@@ -5,9 +5,9 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt, chown, symlink};
 
 use super::*;
-use crate::object::named::guard::Due;
 use crate::object::named::space::{Hold, hold};
 use crate::object::named::{Kind, New};
+use crate::object::timer::Due;
 
 const SET: New = New::Event { manual: true, set: true };
 const KINDS: [New; 4] = [

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use super::*;
-use crate::object::named::guard::Due;
 use crate::object::named::{Kind, New};
+use crate::object::timer::Due;
 
 const TEST: &str = "killed::any_moment_leaves_every_object_in_order";
 const CHILDREN: usize = 4;

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use super::{How, Item, Named, NoLocals, Space, Took, wait};
+use super::wait::{How, Item, NoLocals, Took, wait};
+use super::{Named, Space};
 use crate::Status;
 
 /// How long anything may take before a test gives up.

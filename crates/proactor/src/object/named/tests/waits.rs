@@ -1,9 +1,9 @@
 //! What each kind of object does, among the threads of one process; with several handles, as several processes have.
 
 use super::*;
-use crate::object::named::guard::Due;
 use crate::object::named::wait::{Locals, LockedLocals};
 use crate::object::named::{Kind, New};
+use crate::object::timer::Due;
 use crate::sync::lock::Lock;
 use crate::sync::park::Parker;
 use crate::sync::record::{Owner, Resource};
@@ -54,7 +54,7 @@ fn an_auto_reset_event_lets_one_go_and_a_manual_one_all() {
 fn is_set(event: &Named) -> bool {
     let mut guard = event.lock().unwrap();
     let pulses = guard.pulses().unwrap();
-    let set = guard.is_signalled(crate::object::named::Look { pulses, thorough: true }).unwrap();
+    let set = guard.is_signalled(crate::object::named::guard::Look { pulses, thorough: true }).unwrap();
     assert!(guard.release_mutex() == Err(Status::OBJECT_TYPE_MISMATCH));
     set
 }
