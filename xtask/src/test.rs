@@ -21,7 +21,7 @@ use crate::workspace::{Outcome, cargo, metadata};
 ///
 /// First sees to the programs that the tests talk to (as root on Debian they are installed, elsewhere you are told
 /// what to install). Then runs every test of the workspace, examples in the documentation included, and after that
-/// the tests of the library again with its files served by threads and by io_uring. A kernel that refuses io_uring
+/// the tests of the library that serve files, by threads and by io_uring. A kernel that refuses io_uring
 /// is no failure: that pass is skipped and said to be. The count of all passes ends the output and is left in
 /// target/test-count.
 #[derive(Parser)]
@@ -51,8 +51,12 @@ enum Backend {
 /// The variable by which the library is told how to serve files.
 const VARIABLE: &str = "PROACTOR_BACKEND";
 
-/// Test binaries with this beginning search schedules of the seats, which no backend has a part in.
-const SEARCHES: &str = "seats_";
+/// Test binaries with these beginnings search schedules, for seconds each.
+const SEARCHES: &[&str] = &["seats_", "locks_", "object_loom", "object_shuttle"];
+
+/// Test binaries with these beginnings have no part in how files are served.
+const WITHOUT_FILES: &[&str] =
+    &["accept", "apc", "connect", "diagnose_", "disconnect", "named_", "object_", "port_", "status", "sync_"];
 
 /// One call of `cargo test`.
 #[derive(Debug, PartialEq)]
@@ -107,13 +111,13 @@ fn passes(args: &Args, metadata: &Value) -> Vec<Pass> {
     let whole = Pass { name: "workspace", backend: None, arguments: texts(&["--workspace"]) };
     if args.quick {
         let mut arguments = texts(&["--workspace", "--lib", "--bins"]);
-        arguments.extend(test_binaries(metadata, None));
+        arguments.extend(test_binaries(metadata, None, &[SEARCHES]));
         return vec![Pass { name: "quick", backend: None, arguments }];
     }
     let forced = |name, backend| {
         // Naming the package would choose other features for what it shares with the rest, and build that again.
         let mut arguments = texts(&["--workspace", "--lib"]);
-        arguments.extend(test_binaries(metadata, Some("proactor")));
+        arguments.extend(test_binaries(metadata, Some("proactor"), &[SEARCHES, WITHOUT_FILES]));
         Pass { name, backend: Some(backend), arguments }
     };
     let threads = forced("library on threads", "threads");
@@ -130,10 +134,10 @@ fn texts(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).into()).collect()
 }
 
-/// `--test NAME` for each test binary, of one package or of all, but for the searches.
+/// `--test NAME` for each test binary, of one package or of all, but for those with one of some beginnings.
 ///
 /// Those that need a feature are left out: cargo refuses them by name where it passes them by otherwise.
-fn test_binaries(metadata: &Value, package: Option<&str>) -> Vec<String> {
+fn test_binaries(metadata: &Value, package: Option<&str>, without: &[&[&str]]) -> Vec<String> {
     let mut names = Vec::new();
     for owner in metadata["packages"].as_array().into_iter().flatten() {
         if package.is_some_and(|wanted| owner["name"] != wanted) {
@@ -143,7 +147,8 @@ fn test_binaries(metadata: &Value, package: Option<&str>) -> Vec<String> {
             let is_test =
                 target["kind"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "test"));
             let name = target["name"].as_str().unwrap_or_default();
-            if is_test && !name.starts_with(SEARCHES) && target.get("required-features").is_none() {
+            let left_out = without.iter().copied().flatten().any(|beginning| name.starts_with(beginning));
+            if is_test && !left_out && target.get("required-features").is_none() {
                 names.push(name.to_owned());
             }
         }
@@ -235,6 +240,7 @@ mod tests {
             { "name": "proactor", "targets": [
                 { "name": "proactor", "kind": ["lib"] },
                 { "name": "port", "kind": ["test"] },
+                { "name": "port_close", "kind": ["test"] },
                 { "name": "seats_loom", "kind": ["test"] },
                 { "name": "traced", "kind": ["test"], "required-features": ["tracing"] },
                 { "name": "echo", "kind": ["example"] },
@@ -251,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn forced_passes_leave_the_searches_out() {
+    fn forced_passes_leave_out_what_serves_no_files() {
         let passes = passes(&Args { quick: false, backend: Backend::Threads }, &packages());
         assert_eq!(passes[0].arguments, ["--workspace", "--lib", "--test", "port"]);
         assert_eq!(passes[0].backend, Some("threads"));
@@ -263,7 +269,7 @@ mod tests {
         assert_eq!(passes.len(), 1);
         assert_eq!(
             passes[0].arguments,
-            ["--workspace", "--lib", "--bins", "--test", "lab", "--test", "port"]
+            ["--workspace", "--lib", "--bins", "--test", "lab", "--test", "port", "--test", "port_close"]
         );
     }
 
