@@ -43,7 +43,7 @@ pub mod op;
 mod port;
 mod service;
 pub mod status;
-mod sync;
+pub mod sync;
 mod trace;
 
 pub use diagnose::snapshot;
