@@ -1,14 +1,44 @@
 //! The calls queued to one thread (APCs): run by that thread only, in an alertable wait, oldest first (S122, S124).
+//!
+//! Completion routines are calls as well, with one rule of their own: those of one socket are never nested (S151). So
+//! they say which group they are of, and one whose group is running waits its turn in the queue.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::status::Status;
 use crate::sync::lock::Lock;
 
+/// A call that has its memory already.
+pub(crate) trait Call: Send {
+    fn call(self: Box<Self>);
+}
+
+/// Where a thread sleeps alertably, other than in a wait for objects.
+pub(crate) trait Alert: Send + Sync {
+    /// Ends the sleep; one that has ended already may end the next one too early.
+    fn alert(&self);
+}
+
+enum What {
+    Function(Box<dyn FnOnce() + Send>),
+    Call(Box<dyn Call>),
+}
+
 /// A call, and the number by which it can be taken back.
 struct Apc {
     id: u64,
-    call: Box<dyn FnOnce() + Send>,
+    /// It does not run while another of its group does; 0 is no group.
+    group: usize,
+    what: What,
+}
+
+/// What became of a call that was queued.
+pub(super) struct Queued {
+    pub(super) id: u64,
+    /// It could run now, if its thread were in an alertable wait.
+    pub(super) runnable: bool,
+    pub(super) alert: Option<Arc<dyn Alert>>,
 }
 
 /// Calls that may wait for one thread. Beyond that something queues to a thread that never waits alertably.
@@ -25,20 +55,45 @@ struct Inner {
     closed: bool,
     next: u64,
     calls: VecDeque<Apc>,
+    /// Groups of the calls that run now, the innermost last.
+    running: Vec<usize>,
+    alert: Option<Arc<dyn Alert>>,
+}
+
+impl Inner {
+    fn may_run(&self, group: usize) -> bool {
+        group == 0 || !self.running.contains(&group)
+    }
+
+    /// Takes out the oldest that may run, which now counts as running.
+    fn take(&mut self) -> Option<Apc> {
+        let at = self.calls.iter().position(|apc| self.may_run(apc.group))?;
+        let apc = self.calls.remove(at)?;
+        if apc.group != 0 {
+            self.running.push(apc.group);
+        }
+        Some(apc)
+    }
+
+    fn push(&mut self, group: usize, what: What) -> Queued {
+        self.next += 1;
+        self.calls.push_back(Apc { id: self.next, group, what });
+        Queued { id: self.next, runnable: self.may_run(group), alert: self.alert.clone() }
+    }
 }
 
 impl Queue {
-    /// Queues a call; returns its number.
-    pub(super) fn push(&self, call: Box<dyn FnOnce() + Send>) -> Result<u64, Status> {
+    /// Queues a call.
+    pub(super) fn push(&self, call: Box<dyn FnOnce() + Send>) -> Result<Queued, Status> {
         self.push_within(MOST, call)
     }
 
     /// Queues a call that has a limit of its own elsewhere, and is not refused for want of room here.
-    pub(super) fn push_counted(&self, call: Box<dyn FnOnce() + Send>) -> Result<u64, Status> {
+    pub(super) fn push_counted(&self, call: Box<dyn FnOnce() + Send>) -> Result<Queued, Status> {
         self.push_within(usize::MAX, call)
     }
 
-    fn push_within(&self, most: usize, call: Box<dyn FnOnce() + Send>) -> Result<u64, Status> {
+    fn push_within(&self, most: usize, call: Box<dyn FnOnce() + Send>) -> Result<Queued, Status> {
         let mut inner = self.inner.lock();
         if inner.closed {
             drop(inner);
@@ -48,10 +103,18 @@ impl Queue {
             drop(inner);
             return Err(Status::INSUFFICIENT_RESOURCES);
         }
-        inner.next += 1;
-        let id = inner.next;
-        inner.calls.push_back(Apc { id, call });
-        Ok(id)
+        Ok(inner.push(0, What::Function(call)))
+    }
+
+    /// Queues a call that belongs to a group and has room in any case; `None`, and it is dropped, when the thread has
+    /// ended.
+    pub(super) fn push_grouped(&self, group: usize, call: Box<dyn Call>) -> Option<Queued> {
+        let mut inner = self.inner.lock();
+        if inner.closed {
+            drop(inner);
+            return None;
+        }
+        Some(inner.push(group, What::Call(call)))
     }
 
     /// Takes a call back; false if it has run, or runs.
@@ -64,8 +127,25 @@ impl Queue {
         taken.is_some()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.inner.lock().calls.is_empty()
+    /// Whether there is a call that may run.
+    pub(super) fn is_due(&self) -> bool {
+        let inner = self.inner.lock();
+        inner.calls.iter().any(|apc| inner.may_run(apc.group))
+    }
+
+    /// From now on a call that is queued alerts this, or nothing. Returns whether one that may run was there before.
+    pub(super) fn set_alert(&self, alert: Option<Arc<dyn Alert>>) -> bool {
+        let (before, due) = {
+            let mut inner = self.inner.lock();
+            let due = inner.calls.iter().any(|apc| inner.may_run(apc.group));
+            (std::mem::replace(&mut inner.alert, alert), due)
+        };
+        drop(before);
+        due
+    }
+
+    pub(super) fn alert(&self) -> Option<Arc<dyn Alert>> {
+        self.inner.lock().alert.clone()
     }
 
     /// Runs the calls, also those that they queue (S125); returns whether there were any. A call may wait alertably
@@ -73,10 +153,14 @@ impl Queue {
     pub(super) fn run(&self) -> bool {
         let mut any = false;
         loop {
-            let next = self.inner.lock().calls.pop_front();
+            let next = self.inner.lock().take();
             let Some(apc) = next else { return any };
             any = true;
-            (apc.call)();
+            let _running = Running { queue: self, group: apc.group };
+            match apc.what {
+                What::Function(function) => function(),
+                What::Call(call) => call.call(),
+            }
         }
     }
 
@@ -88,5 +172,21 @@ impl Queue {
             std::mem::take(&mut inner.calls)
         };
         drop(left);
+    }
+}
+
+/// The time in which a call of a group runs, also when it ends by a panic.
+struct Running<'a> {
+    queue: &'a Queue,
+    group: usize,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if self.group != 0 {
+            let mut inner = self.queue.inner.lock();
+            let last = inner.running.iter().rposition(|group| *group == self.group);
+            last.map(|at| inner.running.remove(at));
+        }
     }
 }

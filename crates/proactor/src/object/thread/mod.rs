@@ -10,6 +10,7 @@ use std::sync::Arc;
 pub use self::builder::Builder;
 pub use self::priority::Priority;
 pub(crate) use self::shared::{Shared, mine, run_apcs, with_mine};
+pub(crate) use super::apc::{Alert, Call};
 use super::wait::{Sealed, Target, Waitable};
 use crate::status::Status;
 
