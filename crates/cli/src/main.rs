@@ -10,8 +10,11 @@ mod cgroup;
 mod descriptors;
 mod doctor;
 mod lab;
+mod look;
 mod say;
 mod serve;
+mod top;
+mod wait_chain;
 
 /// Servers on completion ports, on Linux.
 ///
@@ -30,6 +33,8 @@ Examples:
   proactor serve echo                     an echo server on 127.0.0.1:7000; Ctrl-C ends it
   proactor serve echo --listen [::]:0     on a free port, for everyone; the first line says which
   proactor lab --html lab.html            the ideas behind it, tried and measured here
+  proactor top 4711                       what the ports and workers of a process are doing
+  proactor wait-chain 4711                who waits for whom in it, and whether it is a deadlock
   proactor bench objects                  what events, locks and waits cost, beside what they are made of
 
 `proactor COMMAND --help` says more of each."
@@ -45,6 +50,8 @@ enum Command {
     Serve(serve::Serve),
     Doctor(doctor::Args),
     Lab(lab::Args),
+    Top(top::Args),
+    WaitChain(wait_chain::Args),
     #[command(subcommand)]
     Bench(bench::Bench),
 }
@@ -54,6 +61,8 @@ fn main() -> ExitCode {
         Command::Serve(serve) => serve::run(&serve),
         Command::Doctor(args) => doctor::run(&args),
         Command::Lab(args) => lab::run(&args),
+        Command::Top(args) => top::run(&args),
+        Command::WaitChain(args) => wait_chain::run(&args),
         Command::Bench(bench) => bench::run(&bench),
     };
     ended.unwrap_or_else(|sentence| {

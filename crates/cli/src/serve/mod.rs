@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use clap::Subcommand;
+use proactor::diagnose::Diagnosis;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -36,6 +37,7 @@ pub fn run(serve: &Serve) -> Result<ExitCode, String> {
     let (tell, told) = channel();
     // Before the workers are started, so that no moment is without it.
     watch_signals(tell.clone())?;
+    let _diagnosis = diagnosis();
     let echo = Echo::start(args, tell)?;
     say::line(&format_args!("echo server listening on {}; Ctrl-C ends it", echo.address()));
     let began = Instant::now();
@@ -47,6 +49,19 @@ pub fn run(serve: &Serve) -> Result<ExitCode, String> {
         End::Signal => Ok(ExitCode::SUCCESS),
         End::Failed(sentence) => Err(sentence),
     }
+}
+
+/// Lets `proactor top` and `proactor wait-chain` look into this server. It serves as well without.
+fn diagnosis() -> Option<Diagnosis> {
+    let serving = proactor::diagnose::serve();
+    if let Err(status) = serving {
+        say::aside(&format_args!(
+            "note: `proactor top` cannot look into this server, for no socket of its user's alone could be made in \
+             $XDG_RUNTIME_DIR, /run/user or /tmp: {}",
+            say::plain(status)
+        ));
+    }
+    serving.ok()
 }
 
 /// A line each second until the end.

@@ -71,6 +71,10 @@ impl Server {
         server
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The next line of its standard output.
     pub fn line(&mut self) -> String {
         let mut line = String::new();
@@ -93,8 +97,8 @@ impl Server {
         sockets.count() - Server::OWN_SOCKETS
     }
 
-    /// The listening socket, and the pair by which signals are passed on.
-    const OWN_SOCKETS: usize = 3;
+    /// The listening socket, the one of its diagnosis, and the pair by which signals are passed on.
+    const OWN_SOCKETS: usize = 4;
 
     /// Ctrl-C. Returns the summary: the last line it prints.
     pub fn interrupt(self) -> String {
