@@ -1,9 +1,9 @@
 //! Events: something has happened, told to all who wait or to one.
 
 use std::fmt;
-use std::sync::Arc;
 
-use super::body::Local;
+use super::face::Body;
+use super::named::{Existed, Kind, Named, New};
 use super::state::State;
 use super::wait::{Sealed, Signal, Target, Waitable};
 use crate::status::Status;
@@ -25,7 +25,7 @@ use crate::status::Status;
 /// ```
 #[derive(Clone)]
 pub struct Event {
-    body: Arc<Local>,
+    body: Body,
 }
 
 impl Event {
@@ -40,38 +40,104 @@ impl Event {
     }
 
     fn new(manual: bool, set: bool) -> Event {
-        Event { body: Local::new("event", State::Event { manual, set }) }
+        Event { body: Body::local("event", State::Event { manual, set }) }
+    }
+
+    /// One that other processes of this user can open by its name (`CreateEvent` with a name). If there is one
+    /// already it is opened, whatever its type and state (S180); [`Existed`] says so.
+    ///
+    /// Fails with `OBJECT_TYPE_MISMATCH` when the name is that of another kind of object (S218), and as
+    /// [names](super::set_namespace) do.
+    ///
+    /// ```
+    /// use proactor::object::{Event, Existed, Wait, wait_one};
+    ///
+    /// let name = format!("ready-{}", std::process::id());
+    /// let (ready, existed) = Event::create_named(&name, true, false)?;
+    /// assert_eq!(existed, Existed::No);
+    /// Event::open(&name)?.set(); // most often by another process
+    /// wait_one(&ready, Wait::FOREVER)?;
+    /// # Ok::<(), proactor::Status>(())
+    /// ```
+    pub fn create_named(name: &str, manual: bool, set: bool) -> Result<(Event, Existed), Status> {
+        let (named, existed) = Named::create(name, &New::Event { manual, set })?;
+        Ok((Event { body: Body::Named(named) }, existed.into()))
+    }
+
+    /// The one that has this name (`OpenEvent`).
+    ///
+    /// Fails with `OBJECT_NAME_NOT_FOUND` when nobody has one open (S219), and as
+    /// [`create_named`](Event::create_named).
+    pub fn open(name: &str) -> Result<Event, Status> {
+        Ok(Event { body: Body::Named(Named::open(name, Kind::Event)?) })
     }
 
     /// Sets it (`SetEvent`): one waiter goes, or all of a manual-reset one's; with nobody waiting it stays set.
     /// Returns whether it was set before (S179); setting it again adds nothing (S174).
+    ///
+    /// One with a name may be out of reach, as [`try_set`](Event::try_set) tells; this does nothing then.
+    #[inline]
     pub fn set(&self) -> bool {
-        self.body.header.signal(State::set)
+        match &self.body {
+            Body::Local(local) => local.header.signal(State::set),
+            Body::Named(_) => self.try_set().unwrap_or(false),
+        }
     }
 
-    /// Resets it (`ResetEvent`); returns whether it was set (S179).
+    /// Sets it, and tells when it can't.
+    ///
+    /// An event without a name can always be set. One with a name fails with `IO_TIMEOUT` when another process has
+    /// been stopped at the wrong moment and not gone on for 10 seconds, and with `DATA_ERROR` when its memory was
+    /// overwritten.
+    pub fn try_set(&self) -> Result<bool, Status> {
+        match &self.body {
+            Body::Local(local) => Ok(local.header.signal(State::set)),
+            Body::Named(named) => named.lock()?.set(),
+        }
+    }
+
+    /// Resets it (`ResetEvent`); returns whether it was set (S179). See [`set`](Event::set) for one with a name.
     pub fn reset(&self) -> bool {
-        self.body.header.change(State::reset)
+        self.try_reset().unwrap_or(false)
+    }
+
+    /// Resets it, and tells when it can't, as [`try_set`](Event::try_set).
+    pub fn try_reset(&self) -> Result<bool, Status> {
+        match &self.body {
+            Body::Local(local) => Ok(local.header.change(State::reset)),
+            Body::Named(named) => named.lock()?.reset(),
+        }
     }
 
     /// Lets those go that wait at this moment, one of them if it is auto-reset, and leaves it reset (`PulseEvent`,
     /// S176). Returns whether it was set.
     ///
     /// A thread that is between two waits misses it, and so does a wait for all of several objects of which others
-    /// are not signalled (S177, S178). Nothing new should rely on it.
+    /// are not signalled (S177, S178). Nothing new should rely on it. See [`set`](Event::set) for one with a name.
     pub fn pulse(&self) -> bool {
-        self.body.header.pulse()
+        self.try_pulse().unwrap_or(false)
+    }
+
+    /// Pulses it, and tells when it can't, as [`try_set`](Event::try_set).
+    pub fn try_pulse(&self) -> Result<bool, Status> {
+        match &self.body {
+            Body::Local(local) => Ok(local.header.pulse()),
+            Body::Named(named) => named.lock()?.pulse(),
+        }
     }
 
     /// Whether it is set at this moment, without waiting and without resetting it.
     pub fn is_set(&self) -> bool {
-        self.body.header.look(|state| state.is_signalled(0))
+        match &self.body {
+            Body::Local(local) => local.header.look(|state| state.is_signalled(0)),
+            Body::Named(named) => named.is_set(),
+        }
     }
 }
 
 impl Sealed for Event {
     fn target(&self) -> Target<'_> {
-        Target::Local(&self.body)
+        self.body.target()
     }
 }
 
@@ -79,8 +145,7 @@ impl Waitable for Event {}
 
 impl Signal for Event {
     fn signal(&self) -> Result<(), Status> {
-        self.set();
-        Ok(())
+        self.try_set().map(|_| ())
     }
 }
 

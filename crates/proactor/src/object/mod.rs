@@ -19,6 +19,7 @@ mod apc;
 pub(crate) mod body;
 pub(crate) mod dispatch;
 mod event;
+mod face;
 mod mutex;
 pub(crate) mod named;
 mod process;
@@ -38,6 +39,7 @@ mod atomic {
 
 pub use self::event::Event;
 pub use self::mutex::Mutex;
+pub use self::named::{Existed, set_namespace};
 pub use self::process::{Exit, Process};
 pub use self::semaphore::Semaphore;
 pub use self::thread::{Builder, Priority, Thread, exit_thread, test_alert};

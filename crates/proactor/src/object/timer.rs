@@ -10,6 +10,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::body::Local;
+use super::named::{Alarm, Existed};
 use super::state::State;
 use super::thread;
 use super::wait::{Sealed, Target, Waitable};
@@ -45,7 +46,13 @@ pub enum Due {
 /// ```
 #[derive(Clone)]
 pub struct Timer {
-    shared: Arc<Shared>,
+    body: Body,
+}
+
+#[derive(Clone)]
+enum Body {
+    Local(Arc<Shared>),
+    Named(Arc<Alarm>),
 }
 
 /// What is called when a timer is due, with the time at which that was found.
@@ -92,7 +99,28 @@ impl Timer {
 
     fn new(manual: bool) -> Timer {
         let body = Local::new("timer", State::Event { manual, set: false });
-        Timer { shared: Arc::new(Shared { body, setting: Lock::default() }) }
+        Timer { body: Body::Local(Arc::new(Shared { body, setting: Lock::default() })) }
+    }
+
+    /// One that other processes of this user can open by its name (`CreateWaitableTimer` with a name). If there is
+    /// one already it is opened, whatever its type and setting; [`Existed`] says so.
+    ///
+    /// It needs no process that serves it: who waits for it finds that it is due, so it also outlives the one that
+    /// set it.
+    ///
+    /// Fails with `OBJECT_TYPE_MISMATCH` when the name is that of another kind of object (S218), and as
+    /// [names](super::set_namespace) do.
+    pub fn create_named(name: &str, manual: bool) -> Result<(Timer, Existed), Status> {
+        let (alarm, existed) = Alarm::create(name, manual)?;
+        Ok((Timer { body: Body::Named(Arc::new(alarm)) }, existed))
+    }
+
+    /// The one that has this name (`OpenWaitableTimer`).
+    ///
+    /// Fails with `OBJECT_NAME_NOT_FOUND` when nobody has one open (S219), and as
+    /// [`create_named`](Timer::create_named).
+    pub fn open(name: &str) -> Result<Timer, Status> {
+        Ok(Timer { body: Body::Named(Arc::new(Alarm::open(name)?)) })
     }
 
     /// Sets it (`SetWaitableTimer`): it is no longer signalled, and will be at the due time, and then again each
@@ -106,7 +134,10 @@ impl Timer {
     /// beyond what the clock counts, and with `NO_BUFS` when 2^20 timers are set by the same clock; also when there
     /// is no memory or descriptor for the thread that serves all timers. The timer is then as it was.
     pub fn set(&self, due: Due, period: Option<Duration>) -> Result<bool, Status> {
-        self.shared.set(due, period, None)
+        match &self.body {
+            Body::Local(shared) => shared.set(due, period, None),
+            Body::Named(alarm) => alarm.set(due, period),
+        }
     }
 
     /// Sets it, as [`set`](Timer::set) does, with a call (APC) to this thread: each time the timer is due, `routine`
@@ -117,6 +148,9 @@ impl Timer {
     /// from an alertable wait of its own. When the thread ends the timer is no longer due, and stays as it is
     /// (S207). An alertable wait for the timer itself ends with the timer; the call then runs in the next one.
     /// Once `routine` is not to run again it is dropped, by whichever thread finds that.
+    ///
+    /// With a name, the call ends also when another process sets or cancels the timer; and the end of the thread ends
+    /// only the call, since the timer is not this process's alone.
     ///
     /// ```
     /// use std::time::Duration;
@@ -133,22 +167,43 @@ impl Timer {
         period: Option<Duration>,
         routine: impl FnMut(SystemTime) + Send + 'static,
     ) -> Result<bool, Status> {
-        let call = Call { thread: thread::mine(), queued: None, routine: Some(Box::new(routine)) };
-        self.shared.set(due, period, Some(call))
+        match &self.body {
+            Body::Local(shared) => {
+                let call = Call { thread: thread::mine(), queued: None, routine: Some(Box::new(routine)) };
+                shared.set(due, period, Some(call))
+            }
+            Body::Named(alarm) => alarm.set_with_apc(due, period, Box::new(routine)),
+        }
     }
 
     /// Stops it (`CancelWaitableTimer`); whether it is signalled does not change (S203). A call that has not begun
     /// does not come any more. Returns whether it was still due.
     pub fn cancel(&self) -> bool {
-        let (stopped, old) = self.shared.stop();
-        // What the routine has captured is dropped where nothing is locked.
-        drop(old);
-        stopped
+        match &self.body {
+            Body::Local(shared) => {
+                let (stopped, old) = shared.stop();
+                // What the routine has captured is dropped where nothing is locked.
+                drop(old);
+                stopped
+            }
+            Body::Named(_) => self.try_cancel().unwrap_or(false),
+        }
+    }
+
+    /// Stops it, and tells when it can't, as [`Event::try_set`](super::Event::try_set).
+    pub fn try_cancel(&self) -> Result<bool, Status> {
+        match &self.body {
+            Body::Local(_) => Ok(self.cancel()),
+            Body::Named(alarm) => alarm.cancel(),
+        }
     }
 
     /// Whether it is signalled at this moment, without waiting and without resetting it.
     pub fn is_set(&self) -> bool {
-        self.shared.body.header.look(|state| state.is_signalled(0))
+        match &self.body {
+            Body::Local(shared) => shared.body.header.look(|state| state.is_signalled(0)),
+            Body::Named(alarm) => alarm.named().is_set(),
+        }
     }
 }
 
@@ -326,7 +381,10 @@ fn next_due(due: Instant, period: Duration, now: Instant) -> Option<Instant> {
 
 impl Sealed for Timer {
     fn target(&self) -> Target<'_> {
-        Target::Local(&self.shared.body)
+        match &self.body {
+            Body::Local(shared) => Target::Local(&shared.body),
+            Body::Named(alarm) => Target::Named(alarm.named()),
+        }
     }
 }
 

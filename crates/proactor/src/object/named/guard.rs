@@ -222,13 +222,13 @@ impl<'a> Guard<'a> {
         Ok(before.set)
     }
 
-    /// Stops a timer, signalled or not as it is (S203); returns whether it is.
+    /// Stops a timer, signalled or not as it is (S203); returns whether it was still due.
     pub(crate) fn cancel_timer(&mut self) -> Result<bool> {
         self.of_kind(Kind::Timer)?;
         let timer = self.fire()?;
         let generation = timer.generation.wrapping_add(1);
         self.put(Timer { armed: false, generation, ..timer }.word());
-        Ok(timer.set)
+        Ok(timer.armed)
     }
 
     /// How long until the timer goes off, and which setting that is: another one has another number. `None` for one

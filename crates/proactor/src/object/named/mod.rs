@@ -9,6 +9,7 @@
 //!
 //! A child of `fork` that does not `exec` must not use its parent's objects: it would pass for the parent's thread.
 
+mod alarm;
 mod both;
 mod guard;
 mod holder;
@@ -34,6 +35,7 @@ use crate::status::{Result, Status};
 use crate::sync::record::{self, Owner, Resource};
 use crate::sync::thread::ThreadNo;
 
+pub(crate) use alarm::Alarm;
 pub(crate) use both::wait_for;
 pub(crate) use guard::Guard;
 pub(crate) use holder::Holder;
@@ -51,6 +53,51 @@ pub struct Named {
     space: Arc<Space>,
     /// Who opened it; a forked child has it only on loan.
     process: u32,
+}
+
+/// Whether there was an object of that name already (`ERROR_ALREADY_EXISTS`, S220).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existed {
+    /// It was made.
+    No,
+    /// It was opened.
+    Yes,
+}
+
+impl From<bool> for Existed {
+    fn from(existed: bool) -> Existed {
+        if existed { Existed::Yes } else { Existed::No }
+    }
+}
+
+/// Where this process finds and makes named objects from now on: a directory, which is made if it is not there. What
+/// is open stays open. Without this it is the directory in `PROACTOR_NAMESPACE`, or else `/dev/shm/proactor-UID`.
+///
+/// Objects are found by processes of the same user with the same directory, in the same PID and time namespaces. A
+/// name has 1 to 260 UTF-16 units, case-sensitive. `Local\` and `Global\` in front select one of two namespaces
+/// of the directory, `Local\` being what there is without; other backslashes are refused (S222). All kinds of
+/// objects share one namespace (S217), and a name is gone with the last handle, of whatever process (S221).
+///
+/// Using a name fails with `OBJECT_NAME_INVALID` (empty), `NAME_TOO_LONG`, `OBJECT_PATH_NOT_FOUND` (a backslash);
+/// with `ACCESS_DENIED` when the directory or the object is not this user's alone, `NOT_A_DIRECTORY` when something
+/// else is there, `DISK_FULL` when no shared memory is left, `DATA_ERROR` when what has the name is no object or
+/// damaged, `NOT_SUPPORTED` when it is of another version or namespace, or `/proc` is missing.
+///
+/// Fails as using a name does, and with `INVALID_PARAMETER` for a path that is not absolute.
+///
+/// ```
+/// use proactor::object::{Mutex, set_namespace};
+///
+/// let directory = std::env::temp_dir().join(format!("objects-{}", std::process::id()));
+/// set_namespace(&directory)?;
+/// let (mutex, _) = Mutex::create_named("one at a time", true)?;
+/// mutex.release()?;
+/// # drop(mutex);
+/// # let _ = std::fs::remove_dir(directory);
+/// # Ok::<(), proactor::Status>(())
+/// ```
+pub fn set_namespace(directory: &std::path::Path) -> Result<()> {
+    Space::set_standard(directory)
 }
 
 /// Tells objects apart, and says in which order a wait locks them; two handles to one object have one key.
@@ -171,10 +218,6 @@ impl Named {
         Ok(Named { page, kind, config, name, key, file, space, process })
     }
 
-    pub(crate) fn kind(&self) -> Kind {
-        self.kind
-    }
-
     pub(crate) fn key(&self) -> Key {
         self.key
     }
@@ -191,6 +234,30 @@ impl Named {
     /// [`Status::DATA_ERROR`]: it is damaged.
     pub(crate) fn lock(&self) -> Result<Guard<'_>> {
         Guard::new(self, Holder::me()?)
+    }
+
+    /// Whether an event or timer is set at this moment; not, if that can't be told.
+    pub(crate) fn is_set(&self) -> bool {
+        let look = || {
+            let guard = self.lock()?;
+            guard.is_signalled(guard::Look { pulses: guard.pulses()?, thorough: false })
+        };
+        look().unwrap_or(false)
+    }
+
+    /// The count of a semaphore at this moment; 0 if it is damaged.
+    pub(crate) fn count(&self) -> u32 {
+        state::count(self.page.hot().state.load(Acquire), self.config).unwrap_or(0)
+    }
+
+    /// Which setting of a timer holds; without the lock.
+    fn timer_generation(&self) -> Option<u32> {
+        state::Timer::of(self.page.hot().state.load(Acquire)).ok().map(|timer| timer.generation)
+    }
+
+    /// Whether this thread owns the mutex.
+    pub(crate) fn is_mine(&self) -> bool {
+        Holder::me().is_ok_and(|me| self.holder() == Some(me))
     }
 
     /// The thread that owns the mutex, by the kernel's id, and whether it lives; without the lock, so that it can be

@@ -50,6 +50,11 @@ impl Place {
     }
 }
 
+/// What `Space::standard` answers.
+static STANDARD: Lock<Option<Arc<Space>>> = Lock::new(None);
+/// Where it looks if it was told by `Space::set_standard`.
+static CHOSEN: Lock<Option<PathBuf>> = Lock::new(None);
+
 /// A directory of named objects.
 pub(crate) struct Space {
     dir: OwnedFd,
@@ -66,20 +71,30 @@ impl Space {
     /// # Errors
     /// As [`at`](Self::at); [`Status::INVALID_PARAMETER`] when the variable is not an absolute path.
     pub(crate) fn standard() -> Result<Arc<Space>> {
-        static STANDARD: Lock<Option<Arc<Space>>> = Lock::new(None);
         let mut standard = STANDARD.lock();
         if let Some(space) = standard.as_ref()
             && space.is_there()
         {
             return Ok(space.clone());
         }
-        let path = match std::env::var_os(VARIABLE) {
-            Some(path) if !path.is_empty() => PathBuf::from(path),
+        let chosen = CHOSEN.lock().clone();
+        let told = chosen.or_else(|| std::env::var_os(VARIABLE).map(PathBuf::from));
+        let path = match told {
+            Some(path) if !path.as_os_str().is_empty() => path,
             _ => format!("/dev/shm/proactor-{}", rustix::process::geteuid().as_raw()).into(),
         };
         let space = Space::at(&path)?;
         *standard = Some(space.clone());
         Ok(space)
+    }
+
+    /// Makes another directory the standard one.
+    pub(super) fn set_standard(path: &Path) -> Result<()> {
+        let space = Space::at(path)?;
+        let mut standard = STANDARD.lock();
+        *CHOSEN.lock() = Some(path.into());
+        *standard = Some(space);
+        Ok(())
     }
 
     /// The one in a directory, which is made if it is not there; what is above it has to be.

@@ -52,27 +52,6 @@ pub(crate) trait LockedLocals {
     fn take(&mut self, index: usize) -> bool;
 }
 
-/// No object of this process.
-pub(crate) struct NoLocals;
-
-impl Locals for NoLocals {
-    type Locked<'a> = NoLocals;
-
-    fn lock(&self) -> NoLocals {
-        NoLocals
-    }
-}
-
-impl LockedLocals for NoLocals {
-    fn is_signalled(&self, _: usize) -> bool {
-        false
-    }
-
-    fn take(&mut self, _: usize) -> bool {
-        false
-    }
-}
-
 /// What a wait has taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Took {

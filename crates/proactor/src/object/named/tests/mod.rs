@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use super::wait::{How, Item, NoLocals, Took, wait};
+use super::wait::{How, Item, Locals, LockedLocals, Took, wait};
 use super::{Named, Space};
 use crate::Status;
 
@@ -50,6 +50,27 @@ impl Room {
 impl Drop for Room {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.path);
+    }
+}
+
+/// No object of this process takes part.
+struct NoLocals;
+
+impl Locals for NoLocals {
+    type Locked<'a> = NoLocals;
+
+    fn lock(&self) -> NoLocals {
+        NoLocals
+    }
+}
+
+impl LockedLocals for NoLocals {
+    fn is_signalled(&self, _: usize) -> bool {
+        false
+    }
+
+    fn take(&mut self, _: usize) -> bool {
+        false
     }
 }
 
