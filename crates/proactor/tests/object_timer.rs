@@ -154,14 +154,17 @@ fn s202_a_periodic_auto_timer_lets_one_go_each_time() {
 }
 
 #[test]
-fn periods_that_nobody_waited_for_count_once_and_the_next_comes_in_step() {
+fn periods_that_nobody_waited_for_count_once() {
     let timer = Timer::auto();
+    timer.set(NOW, Some(4 * MS)).unwrap();
+    std::thread::sleep(40 * MS);
     let begin = Instant::now();
-    timer.set(NOW, Some(10 * MS)).unwrap();
-    std::thread::sleep(35 * MS);
-    wait_one(&timer, Wait::NOW).unwrap();
-    wait_one(&timer, SOON).unwrap();
-    assert!(begin.elapsed() >= 40 * MS, "{:?}", begin.elapsed());
+    let mut counted = 0;
+    while wait_one(&timer, Wait::NOW).is_ok() {
+        counted += 1;
+    }
+    let since = begin.elapsed().as_millis() / 4;
+    assert!((1..=2 + since).contains(&counted), "{counted} for eleven due times, and those since");
 }
 
 #[test]
