@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -11,7 +13,7 @@ use common::{eventually, in_own_process};
 use proactor::diagnose::{
     self, ChainNode, MOST_NODES, ObjectOwner, ThreadInfo, ThreadState, deadlocks, threads, wait_chain,
 };
-use proactor::object::{Event, Mutex, Semaphore, Thread, Waitable, wait_all, wait_any, wait_one};
+use proactor::object::{self, Event, Mutex, Semaphore, Thread, Waitable, wait_all, wait_any, wait_one};
 use proactor::sync::{CriticalSection, RwLock};
 use proactor::{Socket, Status, Wait, op};
 
@@ -117,7 +119,11 @@ struct Ring {
 impl Ring {
     /// `count` threads, of which the first `wants` want the next one's mutex; the others wait for an event. All wait.
     fn start(name: &'static str, count: usize, wants: usize) -> Ring {
-        let mutexes: Vec<_> = (0..count).map(|_| Mutex::new(false)).collect();
+        Ring::of(name, (0..count).map(|_| Mutex::new(false)).collect(), wants)
+    }
+
+    fn of(name: &'static str, mutexes: Vec<Mutex>, wants: usize) -> Ring {
+        let count = mutexes.len();
         let (held, stop) = (Arc::new(Barrier::new(count)), Event::manual(false));
         let (tell, told) = channel();
         let threads = (0..count).map(|number| {
@@ -233,6 +239,82 @@ fn s437_an_unknown_thread_is_not_found_and_a_long_chain_keeps_its_beginning() {
         assert!(chain.truncated && chain.nodes.len() == MOST_NODES);
         assert!(matches!(&chain.nodes[0], ChainNode::Thread { name: Some(name), .. } if name == "ring-3"));
         ring.end();
+    });
+}
+
+#[test]
+fn s439_a_chain_stops_at_the_first_thread_of_another_process() {
+    const TEST: &str = "s439_a_chain_stops_at_the_first_thread_of_another_process";
+    const OWNER: &str = "PROACTOR_TEST_OWNER_OF_THE_MUTEX";
+    in_own_process(TEST, || {
+        if std::env::var_os(OWNER).is_some() {
+            let (mutex, _) = Mutex::create_named("theirs", true).unwrap();
+            println!(
+                "\nowned by {}",
+                diagnose::threads().iter().find(|thread| !thread.owns.is_empty()).unwrap().id
+            );
+            // Until the other process is done with this one.
+            let _ = std::io::stdin().read_to_string(&mut String::new());
+            mutex.release().unwrap();
+            return;
+        }
+        let place = std::env::temp_dir().join(format!("proactor-chain-{}", std::process::id()));
+        object::set_namespace(&place).unwrap();
+        let mut owner = Command::new(std::env::current_exe().unwrap())
+            .args([TEST, "--exact", "--nocapture", "--test-threads=1"])
+            .env(OWNER, "yes")
+            .env("PROACTOR_NAMESPACE", &place)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Kept, so that what the other process says at its end finds a reader.
+        let mut lines = BufReader::new(owner.stdout.take().unwrap()).lines();
+        let thread: u32 = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix("owned by ")?.parse().ok())
+            .expect("the other process owns the mutex");
+        let mutex = Mutex::open("theirs").unwrap();
+        let waiter = spawn("waiter", move || {
+            let _ = wait_one(&mutex, Wait::FOREVER).unwrap();
+            mutex.release().unwrap();
+        });
+        let seen = waiting_for("waiter", 1);
+        let mut chain = wait_chain(seen.id).unwrap();
+        eventually("the chain is whole", || {
+            chain = wait_chain(seen.id).unwrap();
+            chain.nodes.len() == 3
+        });
+        assert!(!chain.is_cycle && !chain.truncated);
+        let ChainNode::Thread { id, name, foreign, .. } = &chain.nodes[2] else { panic!("{chain}") };
+        assert_eq!((*id, name, *foreign), (thread, &None, Some(owner.id())));
+        let end = format!("waits for mutex \"theirs\", held by thread {thread} of process {}", owner.id());
+        assert!(chain.to_string().ends_with(&end), "{chain}");
+        assert!(deadlocks().is_empty());
+        drop(owner.stdin.take());
+        waiter.join().unwrap();
+        assert!(owner.wait().unwrap().success());
+        std::fs::remove_dir_all(place).unwrap();
+    });
+}
+
+#[test]
+fn a_circle_through_objects_with_names_is_found_at_the_first_look() {
+    in_own_process("a_circle_through_objects_with_names_is_found_at_the_first_look", || {
+        let place = std::env::temp_dir().join(format!("proactor-named-{}", std::process::id()));
+        object::set_namespace(&place).unwrap();
+        let make = |name| Mutex::create_named(name, false).unwrap().0;
+        let ring = Ring::of("named", vec![make("first"), make("second")], 2);
+        eventually("the circle is closed", || deadlocks().len() == 1);
+        // Such waits are taken up anew now and then, and that must not hide them.
+        for _ in 0..500 {
+            let found = deadlocks();
+            assert_eq!(found.len(), 1);
+            assert!(found[0].to_string().contains("holds mutex \"first\" and waits for mutex \"second\""));
+        }
+        ring.end();
+        std::fs::remove_dir_all(place).unwrap();
     });
 }
 

@@ -123,22 +123,40 @@ impl fmt::Display for ObjectInfo {
 /// assert!(threads.iter().any(|thread| Some(&*thread.name) == me.name()));
 /// ```
 pub fn threads() -> Vec<ThreadInfo> {
+    /// A wait for an object with a name is taken up anew several times a second, to see whether its owner's process
+    /// lives. That hardly falls into a reading; into three it does not.
+    const READINGS: u32 = 3;
+    let mut reading = (Vec::new(), false);
+    for _ in 0..READINGS {
+        reading = read();
+        if reading.1 {
+            break;
+        }
+    }
+    let mut threads = reading.0;
+    let known: BTreeSet<u32> = threads.iter().map(|thread| thread.id).collect();
+    let others = proc_stat::threads().into_iter().filter(|id| !known.contains(&id.unsigned_abs()));
+    threads.extend(others.filter_map(without_record));
+    threads
+}
+
+/// The threads that have records; and whether none of them went from one wait to another meanwhile.
+fn read() -> (Vec<ThreadInfo>, bool) {
     let records = record::all();
     let before: Vec<_> = records.iter().map(|record| record.wait_number()).collect();
     let looked = records.iter().zip(before);
     let looked: Vec<_> =
         looked.filter_map(|(record, number)| Some((record, number, look(record)?))).collect();
+    let mut all_steady = true;
     let steady = |(record, number, mut thread): (&Arc<Record>, Option<u64>, ThreadInfo)| {
-        if number.is_none() || record.wait_number() != number {
+        let after = record.wait_number();
+        if number.is_none() || after != number {
             thread.waits.clear();
+            all_steady &= number.is_none() || after.is_none();
         }
         thread
     };
-    let mut threads: Vec<_> = looked.into_iter().map(steady).collect();
-    let known: BTreeSet<u32> = threads.iter().map(|thread| thread.id).collect();
-    let others = proc_stat::threads().into_iter().filter(|id| !known.contains(&id.unsigned_abs()));
-    threads.extend(others.filter_map(without_record));
-    threads
+    (looked.into_iter().map(steady).collect(), all_steady)
 }
 
 fn look(record: &Arc<Record>) -> Option<ThreadInfo> {
