@@ -9,7 +9,7 @@ use super::{Priority, Thread};
 use crate::status::Status;
 use crate::sync::lock::Lock;
 use crate::sync::park::Parker;
-use crate::sync::thread::ThreadNo;
+use crate::sync::thread::{ThreadNo, kernel_id};
 
 /// How a thread is to be started.
 ///
@@ -50,7 +50,7 @@ impl Builder {
         Builder { suspended, ..self }
     }
 
-    /// The priority it begins with. What is not allowed then leaves it at `Normal`.
+    /// The priority it begins with; without this call, and if it is not allowed, that of the thread that starts it.
     pub fn priority(self, priority: Priority) -> Builder {
         Builder { priority: Some(priority), ..self }
     }
@@ -82,13 +82,14 @@ impl Builder {
 }
 
 fn run(shared: Arc<Shared>, priority: Option<Priority>, start: impl FnOnce() -> u32) {
+    // Before others know the thread and may give it another.
+    if let (Some(priority), Ok(id)) = (priority, u32::try_from(kernel_id())) {
+        // Refused: it begins with the priority it has.
+        let _ = priority.give_to(id);
+    }
     become_known(&shared);
     if let Err(exit_code) = shared.gate.pass() {
         return set_exit_code(exit_code);
-    }
-    if let (Some(priority), Some(id)) = (priority, shared.kernel_id()) {
-        // Refused: it begins with the priority it has.
-        let _ = priority.give_to(id);
     }
     let exit_code = catch_unwind(AssertUnwindSafe(|| {
         // S132

@@ -103,20 +103,35 @@ impl Thread {
         Ok(())
     }
 
-    /// Sets how the thread competes for processors with others (`SetThreadPriority`).
+    /// Sets how the thread competes for processors with others (`SetThreadPriority`), from its start if it has not
+    /// begun.
     ///
-    /// Fails with `ACCESS_DENIED` when more than `Normal` is asked for without the right to it (`CAP_SYS_NICE`, or
-    /// RLIMIT_NICE), `INVALID_CID` when the thread has ended or not begun.
+    /// Fails with `ACCESS_DENIED` when more than the thread has is asked for without the right to it
+    /// (`CAP_SYS_NICE`, or RLIMIT_NICE), `INVALID_CID` when the thread has ended.
     pub fn set_priority(&self, priority: Priority) -> Result<(), Status> {
-        priority.give_to(self.kernel_id().ok_or(Status::INVALID_CID)?)
+        priority.give_to(self.in_kernel()?)
     }
 
     /// The priority nearest to what the thread has.
+    ///
+    /// Fails with `INVALID_CID` when the thread has ended.
     pub fn priority(&self) -> Result<Priority, Status> {
-        Priority::of(self.kernel_id().ok_or(Status::INVALID_CID)?)
+        Priority::of(self.in_kernel()?)
     }
 
-    /// The kernel's id of the thread, as `/proc/self/task` has it; `None` before it has begun and after its end.
+    /// The kernel's id of a thread that has not ended; one that is just being started is waited for.
+    fn in_kernel(&self) -> Result<u32, Status> {
+        loop {
+            match self.kernel_id() {
+                Some(id) => return Ok(id),
+                None if self.exit_code().is_some() => return Err(Status::INVALID_CID),
+                None => std::thread::yield_now(),
+            }
+        }
+    }
+
+    /// The kernel's id of the thread, as `/proc/self/task` has it; `None` in the moment in which it is being started,
+    /// and after its end.
     pub fn kernel_id(&self) -> Option<u32> {
         self.shared.kernel_id()
     }

@@ -4,6 +4,7 @@ use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::*};
 
+use super::Thread;
 use super::builder::Gate;
 use crate::object::apc;
 use crate::object::body::Local;
@@ -178,7 +179,10 @@ fn foreign() -> Arc<Shared> {
 /// This thread, which has just begun, is `shared`.
 pub(super) fn become_known(shared: &Arc<Shared>) {
     shared.begin();
-    let mine = Mine { shared: shared.clone(), exit_code: Cell::new(0) };
+    // Thread-local data goes in the opposite order of its first use. So whatever the thread still does while its own
+    // goes, such as taking a mutex, is in its record when its end is told.
+    drop(record::current());
+    let mine = Mine { shared: shared.clone(), exit_code: Cell::new(Thread::PANICKED) };
     let before = MINE.with(|slot| slot.set(mine));
     assert!(before.is_ok(), "nothing of ours runs in a thread before this");
 }
