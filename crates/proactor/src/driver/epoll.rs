@@ -69,6 +69,22 @@ impl Poller {
         epoll::add(&self.set, fd, epoll::EventData::new_u64(token), interest)
     }
 
+    /// Registers another set, for the next time something is to be had from it, and no more until it is armed again.
+    pub(crate) fn add_once(&self, other: &Poller, token: u64) -> Result<(), Errno> {
+        debug_assert_ne!(token, CALL);
+        epoll::add(&self.set, other, epoll::EventData::new_u64(token), EventFlags::IN | EventFlags::ONESHOT)
+    }
+
+    /// Asks once more; what is to be had already counts.
+    pub(crate) fn arm(&self, other: &Poller, token: u64) -> Result<(), Errno> {
+        epoll::modify(
+            &self.set,
+            other,
+            epoll::EventData::new_u64(token),
+            EventFlags::IN | EventFlags::ONESHOT,
+        )
+    }
+
     pub(crate) fn remove(&self, fd: BorrowedFd<'_>) {
         // ENOENT and EBADF: it has gone already, which is what was wanted.
         let _ = epoll::delete(&self.set, fd);
@@ -92,6 +108,13 @@ impl Poller {
         if harvest.iter().count() < harvest.len {
             self.call();
         }
+    }
+
+    /// What there is, without waiting, for one who does not wait here: calls are taken as well. True if there was one;
+    /// it is the caller's to find out whether it was for somebody.
+    pub(crate) fn take(&self, harvest: &mut Harvest) -> bool {
+        self.wait(harvest, Some(Duration::ZERO));
+        harvest.iter().count() < harvest.len
     }
 
     /// Wakes one waiter, or keeps the next one from sleeping.
@@ -156,6 +179,28 @@ mod tests {
         poller.wait(&mut harvest, None);
         poller.look(&mut harvest);
         assert!(!poller.is_ready(), "and is made once");
+    }
+
+    #[test]
+    fn a_set_within_a_set_tells_once_for_each_time_it_is_armed() {
+        let (outer, inner) = (Poller::new().unwrap(), Poller::new().unwrap());
+        outer.add_once(&inner, 3).unwrap();
+        let mut harvest = Harvest::new();
+        for _ in 0..2 {
+            inner.call();
+            outer.wait(&mut harvest, None);
+            assert_eq!(harvest.iter().map(|(token, _)| token).collect::<Vec<_>>(), [3]);
+            inner.call();
+            outer.wait(&mut harvest, Some(Duration::ZERO));
+            assert_eq!(harvest.len, 0, "it is not armed");
+            outer.arm(&inner, 3).unwrap();
+            outer.wait(&mut harvest, None);
+            assert_eq!(harvest.len, 1, "what was there before counts");
+            assert!(inner.take(&mut harvest), "the call");
+            outer.arm(&inner, 3).unwrap();
+            outer.wait(&mut harvest, Some(Duration::ZERO));
+            assert_eq!(harvest.len, 0, "there is nothing any more");
+        }
     }
 
     #[test]

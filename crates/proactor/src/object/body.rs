@@ -7,6 +7,11 @@ use super::state::State;
 use crate::sync::record::{Owner, Resource};
 use crate::sync::thread::ThreadNo;
 
+/// Who is told before a thread sleeps for an object that is brought up to date only while somebody waits for it.
+pub(crate) trait Watcher: Send + Sync {
+    fn awaited(&self);
+}
+
 /// An object of this process.
 pub struct Local {
     pub(crate) header: Arc<Header>,
@@ -14,6 +19,7 @@ pub struct Local {
     id: u64,
     /// The thread whose end signals it.
     thread: Option<ThreadNo>,
+    watcher: Option<Weak<dyn Watcher>>,
 }
 
 impl Local {
@@ -26,10 +32,15 @@ impl Local {
         Arc::new(Local::with("thread", State::Latch { set: false }, Some(thread)))
     }
 
+    /// An object whose watcher is told when somebody waits for it.
+    pub(crate) fn watched(kind: &'static str, state: State, watcher: Weak<dyn Watcher>) -> Arc<Local> {
+        Arc::new(Local { watcher: Some(watcher), ..Local::with(kind, state, None) })
+    }
+
     fn with(kind: &'static str, state: State, thread: Option<ThreadNo>) -> Local {
         static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
         let id = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        Local { header: Arc::new(Header::new(state)), kind, id, thread }
+        Local { header: Arc::new(Header::new(state)), kind, id, thread, watcher: None }
     }
 
     pub(crate) fn is_mutex(&self) -> bool {
@@ -59,6 +70,12 @@ impl Resource for Local {
     fn owner(&self) -> Owner {
         let owner = self.header.look(State::owner).map(ThreadNo::from_raw);
         owner.or(self.thread).map_or(Owner::Nobody, Owner::Thread)
+    }
+
+    fn is_waited_for(&self) {
+        if let Some(watcher) = self.watcher.as_ref().and_then(Weak::upgrade) {
+            watcher.awaited();
+        }
     }
 
     fn abandon(&self, owner: ThreadNo) {

@@ -184,6 +184,11 @@ impl Header {
         look(&self.inner.lock().state)
     }
 
+    /// Whether somebody waits for it.
+    pub fn is_awaited(&self) -> bool {
+        !self.inner.lock().blocks.is_empty()
+    }
+
     /// Changes the state in a way that satisfies nobody.
     pub fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         change(&mut self.inner.lock().state)
@@ -214,11 +219,12 @@ impl Header {
     /// were, for those who wait already.
     fn satisfy<'a>(&'a self, mut inner: Guard<'a, Inner>, pulse: bool) {
         let mut wakes = Wakes::default();
+        // Who comes later, while the lock is not held, has looked for itself. So this ends.
         let last = inner.tickets;
         let mut done = 0;
         loop {
             let at = inner.blocks.iter().position(|block| block.ticket > done);
-            let Some(at) = at.filter(|at| !pulse || inner.blocks[*at].ticket <= last) else { break };
+            let Some(at) = at.filter(|at| inner.blocks[*at].ticket <= last) else { break };
             let block = &inner.blocks[at];
             done = block.ticket;
             if !pulse && !inner.state.is_signalled(block.waiter.thread) {

@@ -48,3 +48,4 @@ pub use self::wait::{
     MAXIMUM_WAIT_OBJECTS, Signal, Wait, Waitable, Waited, signal_and_wait, sleep, wait_all, wait_any,
     wait_one,
 };
+pub(crate) use self::wait::{Sealed, Target};

@@ -3,16 +3,18 @@
 
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::*};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use super::gate::Gate;
 use super::limits::{Limits, processors};
+use super::lookout::Lookout;
 use super::member::{self, Home, Member};
 use super::monitor::Watch;
 use super::pace::Pace;
 use super::seats::{Counts, Wake};
 use super::worker::Worker;
 use crate::driver::epoll::{EventFlags, Poller};
+use crate::object::body::Local;
 use crate::op::block::Block;
 use crate::service::table::{Source, Table};
 use crate::status::Status;
@@ -53,6 +55,10 @@ pub(crate) struct Core<K, M> {
     /// and yet the monitor has somebody to look for.
     pub(crate) turned_away: AtomicBool,
     pub(crate) limits: Limits,
+    /// Who looks after the kernel's queue while no worker does.
+    pub(crate) lookout: Lookout,
+    /// What threads wait for that wait for the port itself; most ports have none.
+    pub(super) object: OnceLock<Arc<Local>>,
     /// Spinning is only worth it while another processor can bring the packet.
     pub(super) spins: bool,
     pub(crate) counters: Counters,
@@ -90,6 +96,8 @@ where
             watch: Lock::default(),
             turned_away: AtomicBool::new(false),
             limits,
+            lookout: Lookout::default(),
+            object: OnceLock::new(),
             spins: processors() > 1,
             counters: Counters::default(),
         }))
@@ -145,8 +153,11 @@ where
                 // One that was found blocked may run again by now, and would be one too many.
                 self.watch_over();
             }
-        } else if counts.spare() > 0 && !counts.waking {
-            self.watch_over();
+        } else {
+            if counts.spare() > 0 && !counts.waking {
+                self.watch_over();
+            }
+            self.tell();
         }
     }
 
@@ -196,6 +207,7 @@ where
         self.poller.call();
         let sleepers = std::mem::take(&mut *self.stack.lock());
         sleepers.iter().for_each(|worker| worker.parker.unpark());
+        self.tell();
         self.table.for_each(|source| source.abandon());
         // A key may own its handle, and the handle holds this port: nobody needs keys any more.
         drop(self.table.take_keys());

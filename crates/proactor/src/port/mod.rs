@@ -1,14 +1,17 @@
 //! Completion ports: packets, the seats of those who may run, and the monitor that finds the blocked.
 
+mod alertable;
 pub(crate) mod core;
 mod gate;
 mod limits;
+mod lookout;
 mod member;
 mod monitor;
 mod pace;
 mod packet;
 mod park;
 mod seats;
+mod signal;
 pub(crate) mod sink;
 mod snapshot;
 mod take;
@@ -27,6 +30,7 @@ use std::time::{Duration, Instant};
 
 use self::core::Core;
 pub use self::limits::{Limits, processors};
+use self::member::Member;
 pub use self::packet::Packet;
 pub(crate) use self::snapshot::ports;
 pub use self::snapshot::{PortSnapshot, WorkerSnapshot, WorkerState};
@@ -123,7 +127,7 @@ where
     /// (`GetQueuedCompletionStatus`, S032). `None`: the port was closed.
     ///
     /// The calling thread becomes a worker of this port, and leaves the one it was with (S053, S060). Not
-    /// alertable (S050). Fails with `TOO_MANY_THREADS` when [`Limits::workers`] threads are associated already.
+    /// alertable (S050); [`get_alertable`](Port::get_alertable) is. Fails with `TOO_MANY_THREADS` when [`Limits::workers`] threads are associated already.
     #[inline]
     pub fn get(&self) -> Result<Option<Packet<K, M>>, Status> {
         if let Some(packet) = self.core().quick() {
@@ -147,41 +151,77 @@ where
     /// Takes up to `most` packets in queue order and appends them to `out`; waits for the first one only
     /// (`GetQueuedCompletionStatusEx`, S042, S043). Returns how many.
     ///
-    /// Fails as [`get_timeout`](Port::get_timeout) does, and with `INVALID_PARAMETER` when `most` is 0 (S044).
+    /// Fails as [`get_timeout`](Port::get_timeout) does, with `INVALID_PARAMETER` when `most` is 0 (S044), and in an
+    /// alertable wait as [`get_alertable`](Port::get_alertable) does.
     pub fn get_many(&self, out: &mut Vec<Packet<K, M>>, most: usize, wait: Wait) -> Result<usize, Status> {
         if most == 0 {
             return Err(Status::INVALID_PARAMETER);
         }
-        if wait.alertable {
-            return Err(Status::NOT_SUPPORTED);
-        }
         let core = self.core();
-        if core.is_closed() {
-            member::leave(core.id);
-            return Err(Status::INVALID_HANDLE);
+        self.open()?;
+        if wait.alertable {
+            let count =
+                core.alertable(until(wait.timeout), |member, first| self.fill(out, most, member, first));
+            return count.inspect_err(|status| self.left_with(*status));
         }
         let member = core.enter()?;
         let first = core.next(&member, until(wait.timeout)).inspect_err(|status| self.left_with(*status))?;
+        Ok(self.fill(out, most, &member, first))
+    }
+
+    /// Takes a packet as [`get_timeout`](Port::get_timeout) does, in an alertable wait: calls queued to this thread run
+    /// and end it, with `USER_APC` (S046).
+    ///
+    /// What comes first is NT's: for a worker of this port a packet that is there, then calls, then the timeout; a
+    /// thread that is no worker of this port yet runs its calls first, and does not become one by that (S048, S049).
+    /// Calls run while the worker holds a seat, if need be one over the limit, as it runs on in any case.
+    ///
+    /// Blocks. Readiness from the kernel comes by way of the library's own thread in this wait, which costs a few
+    /// microseconds more than in the others. Fails also as that thread's start does.
+    ///
+    /// ```
+    /// use proactor::{Port, Status, object::Thread};
+    ///
+    /// let port: Port = Port::new(1)?;
+    /// Thread::current().queue_apc(|| println!("in the wait"))?;
+    /// assert_eq!(port.get_alertable(None).err(), Some(Status::USER_APC));
+    /// # Ok::<(), Status>(())
+    /// ```
+    pub fn get_alertable(&self, timeout: Option<Duration>) -> Result<Packet<K, M>, Status> {
+        self.open()?;
+        let packet = self.core().alertable(until(timeout), |_, packet| packet);
+        packet.inspect_err(|status| self.left_with(*status))
+    }
+
+    /// More packets after the first, up to `most`; returns how many there are then.
+    fn fill(&self, out: &mut Vec<Packet<K, M>>, most: usize, member: &Member, first: Packet<K, M>) -> usize {
+        let core = self.core();
         out.push(first);
         let mut count = 1;
         while count < most {
-            let Some(packet) = core.more(&member) else { break };
+            let Some(packet) = core.more(member) else { break };
             out.push(packet);
             count += 1;
         }
         member.batch.set(u32::try_from(count).unwrap_or(u32::MAX));
-        Ok(count)
+        count
     }
 
     #[inline(never)]
     fn take(&self, until: Until) -> Result<Packet<K, M>, Status> {
         let core = self.core();
+        self.open()?;
+        let member = core.enter()?;
+        core.next(&member, until).inspect_err(|status| self.left_with(*status))
+    }
+
+    fn open(&self) -> Result<(), Status> {
+        let core = self.core();
         if core.is_closed() {
             member::leave(core.id);
             return Err(Status::INVALID_HANDLE);
         }
-        let member = core.enter()?;
-        core.next(&member, until).inspect_err(|status| self.left_with(*status))
+        Ok(())
     }
 
     /// A worker of a closed port is nobody's worker (S053).

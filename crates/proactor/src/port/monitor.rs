@@ -103,7 +103,7 @@ where
         self.watched.store(false, SeqCst);
         fence(SeqCst);
         let counts = self.counts();
-        if counts.polling == 0 && counts.parked > 0 {
+        if counts.polling == 0 && counts.parked > 0 && !self.lookout.is_asked() {
             // From here on a worker watches the kernel's queue again.
             self.wake_newest();
         }

@@ -63,8 +63,7 @@ where
         let work = !self.queue.is_empty();
         if !self.gate.missed(work) {
             if work {
-                // All seats are taken, and nobody but the monitor will tell whether that is true.
-                self.watch_over();
+                self.leave_lying();
             }
             self.poller.wait(&mut harvest, until.left());
         }
@@ -91,14 +90,29 @@ where
         // Whoever sleeps here relies on the monitor to look after the kernel's queue.
         self.watch_over();
         let work = !self.queue.is_empty();
-        let woken = !self.gate.missed(work) && worker.parker.park(until.deadline());
-        if !woken {
-            let mut stack = self.stack.lock();
-            if let Some(at) = stack.iter().rposition(|other| Arc::ptr_eq(other, worker)) {
-                stack.remove(at);
+        if !self.gate.missed(work) {
+            if work {
+                self.leave_lying();
             }
+            worker.parker.park(until.deadline());
         }
+        self.leave_stack(worker);
         self.come_out(worker, Place::Parked)
+    }
+
+    /// One that comes out is in nobody's reach any more. A permit does not say that it was taken off the stack: it may
+    /// be a late one, of a call that was queued to its thread.
+    pub(super) fn leave_stack(&self, worker: &Arc<Worker>) {
+        let mut stack = self.stack.lock();
+        if let Some(at) = stack.iter().rposition(|other| Arc::ptr_eq(other, worker)) {
+            stack.remove(at);
+        }
+    }
+
+    /// Work waits because all seats are taken: nobody but the monitor will tell whether that is true.
+    pub(super) fn leave_lying(&self) {
+        self.watch_over();
+        self.tell();
     }
 
     fn come_out(&self, worker: &Worker, place: Place) -> bool {
@@ -106,11 +120,7 @@ where
         if seated {
             worker.seated();
         }
-        let counts = self.gate.counts();
-        if counts.polling == 0 && counts.parked > 0 {
-            // Nobody else watches the kernel's queue for those who sleep.
-            self.watch_over();
-        }
+        self.look_after();
         seated
     }
 }

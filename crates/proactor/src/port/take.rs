@@ -10,6 +10,7 @@ use super::Packet;
 use super::core::{Core, Entry};
 use super::member::{self, Member};
 use super::seats::Place;
+use super::worker::Worker;
 use crate::driver::epoll::{EventFlags, Harvest};
 use crate::op::Op;
 use crate::status::Status;
@@ -104,26 +105,13 @@ where
 
     /// Takes the next packet: the heart of the port.
     pub(crate) fn next(&self, member: &Member, until: Until) -> Result<Packet<K, M>, Status> {
-        // Taken back in any case: a batch that was not timed must not shorten what is timed after it.
-        let batch = member.batch.replace(1);
-        if let Some(started) = member.started.take() {
-            self.pace.sample(started.elapsed() / batch);
-        }
+        self.end_of_handler(member);
         let worker = &*member.worker;
         let mut seated = worker.has_seat();
         let mut place = Place::Polling;
         let mut parked = false;
         loop {
-            if seated && !self.gate.goes_on() {
-                if worker.stand_up() {
-                    self.gate.release();
-                }
-                seated = false;
-            }
-            if !seated && self.gate.arrive() {
-                worker.seated();
-                seated = true;
-            }
+            seated = self.sit_down(worker, seated);
             if self.is_closed() {
                 return Err(Status::ABANDONED_WAIT_0);
             }
@@ -152,12 +140,36 @@ where
         }
     }
 
+    /// The worker comes back from its handler, which was timed if it was one in so many.
+    pub(super) fn end_of_handler(&self, member: &Member) {
+        // Taken back in any case: a batch that was not timed must not shorten what is timed after it.
+        let batch = member.batch.replace(1);
+        if let Some(started) = member.started.take() {
+            self.pace.sample(started.elapsed() / batch);
+        }
+    }
+
+    /// Gives the seat back if there are too many, and takes one if there is one. True: the worker has a seat.
+    pub(super) fn sit_down(&self, worker: &Worker, mut seated: bool) -> bool {
+        if seated && !self.gate.goes_on() {
+            if worker.stand_up() {
+                self.gate.release();
+            }
+            seated = false;
+        }
+        if !seated && self.gate.arrive() {
+            worker.seated();
+            seated = true;
+        }
+        seated
+    }
+
     /// More packets for a worker that has just taken one; never waits.
     pub(crate) fn more(&self, member: &Member) -> Option<Packet<K, M>> {
         if !self.gate.goes_on() { None } else { self.take(member) }
     }
 
-    fn take(&self, member: &Member) -> Option<Packet<K, M>> {
+    pub(super) fn take(&self, member: &Member) -> Option<Packet<K, M>> {
         if looks_after(member.taken.get()) && self.table.len() > 0 {
             let mut harvest = Harvest::new();
             self.poller.look(&mut harvest);
@@ -204,15 +216,23 @@ where
         kept
     }
 
-    /// A removal whose time is over. The thread runs on, so it holds a seat, if need be one over the limit.
-    fn expire(&self, member: &Member, seated: bool) -> Result<Packet<K, M>, Status> {
+    /// A removal that brings nothing, and whose thread runs on: it holds a seat, if need be one over the limit.
+    pub(super) fn run_on(&self, worker: &Worker, seated: bool) {
+        if seated {
+            return;
+        }
+        if !self.queue.is_empty() || self.poller.is_ready() {
+            self.turned_away.store(true, Relaxed);
+            self.leave_lying();
+        }
+        self.gate.resume();
+        worker.seated();
+    }
+
+    /// A removal whose time is over.
+    pub(super) fn expire(&self, member: &Member, seated: bool) -> Result<Packet<K, M>, Status> {
         if !seated {
-            if !self.queue.is_empty() || self.poller.is_ready() {
-                self.turned_away.store(true, Relaxed);
-                self.watch_over();
-            }
-            self.gate.resume();
-            member.worker.seated();
+            self.run_on(&member.worker, seated);
             return Err(Status::TIMEOUT);
         }
         let mut harvest = Harvest::new();

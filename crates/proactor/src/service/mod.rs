@@ -87,6 +87,22 @@ impl Service {
         Ok(token)
     }
 
+    /// Watches another set: tells its source once that something is to be had there, and again after each
+    /// [`arm`](Service::arm).
+    pub(crate) fn attach_once(&self, set: &Poller, source: Weak<dyn Source>) -> Result<u64, Status> {
+        let token = self.table.insert((), source, MOST_HANDLES).map_err(|()| Status::NO_BUFS)?;
+        self.poller.add_once(set, token).inspect_err(|_| {
+            self.table.remove(token);
+        })?;
+        Ok(token)
+    }
+
+    /// Asks once more; what is to be had already counts.
+    pub(crate) fn arm(&self, set: &Poller, token: u64) {
+        let armed = self.poller.arm(set, token);
+        debug_assert!(armed.is_ok(), "what was added can be armed: {armed:?}");
+    }
+
     /// Watches a further descriptor under the same token.
     pub(crate) fn watch(&self, fd: BorrowedFd<'_>, token: u64) -> Result<(), Status> {
         Ok(self.poller.add(fd, token)?)
@@ -127,7 +143,7 @@ pub(crate) fn tick_soon(what: Weak<dyn Tick>) -> bool {
 
 /// Runs what may end in code of the user's (a key that is cloned or dropped): its panic ends that step, not the
 /// thread on which every port of the process relies.
-fn guarded<R>(step: impl FnOnce() -> Option<R>) -> Option<R> {
+pub(crate) fn guarded<R>(step: impl FnOnce() -> Option<R>) -> Option<R> {
     catch_unwind(AssertUnwindSafe(step)).unwrap_or(None)
 }
 

@@ -22,6 +22,8 @@ pub(crate) trait Resource: Send + Sync {
     fn id(&self) -> u64;
     /// Who has to act for the wait to end, if that is somebody in particular.
     fn owner(&self) -> Owner;
+    /// A thread is about to sleep until it comes free; what it looks at to find out is as it will be in the sleep.
+    fn is_waited_for(&self) {}
     /// Its owner, this thread, ends without having given it back.
     fn abandon(&self, owner: ThreadNo) {
         let _ = owner;
@@ -141,6 +143,10 @@ impl Record {
     pub(crate) fn take(&self, resource: Weak<dyn Resource>) {
         let mut owns = self.owns.lock();
         if !owns.iter().any(|owned| owned.ptr_eq(&resource)) {
+            if owns.len() == owns.capacity() {
+                // What nobody has any more can't be given back: it must not pile up.
+                owns.retain(|owned| owned.strong_count() > 0);
+            }
             owns.push(resource);
         }
     }
@@ -177,6 +183,7 @@ pub(crate) fn of(thread: ThreadNo) -> Option<Arc<Record>> {
 
 /// Runs `f`, in which this thread waits for `resources`, or for all of them.
 pub(crate) fn waiting<R>(resources: &[&dyn Resource], all: bool, f: impl FnOnce() -> R) -> R {
+    resources.iter().for_each(|resource| resource.is_waited_for());
     let resources: *const [&dyn Resource] = resources;
     // SAFETY: only the lifetime changes. The list is looked at between here and the end of this function, during
     // which the caller's borrow lasts; `Lent` ends it also when `f` panics.
@@ -272,6 +279,19 @@ mod tests {
         assert_eq!(mine.owns().len(), 1);
         drop(things);
         assert!(mine.owns().is_empty());
+    }
+
+    #[test]
+    fn what_is_gone_without_being_given_back_does_not_pile_up() {
+        let mine = current().unwrap();
+        let kept: Arc<dyn Resource> = Arc::new(Thing);
+        mine.take(Arc::downgrade(&kept));
+        for _ in 0..1000 {
+            let gone: Arc<dyn Resource> = Arc::new(Thing);
+            mine.take(Arc::downgrade(&gone));
+        }
+        assert!(mine.owns.lock().len() <= 8);
+        assert_eq!(mine.owns().len(), 1);
     }
 
     #[test]
