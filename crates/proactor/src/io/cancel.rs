@@ -100,7 +100,7 @@ impl Handle {
     /// A thread has ended: what it started here and no port is to receive (S110, S111).
     pub(super) fn cancel_of_dead(&self, thread: ThreadNo) {
         let portless = self.link.get().is_none();
-        self.cancel_own(|tag| tag.thread == thread && (tag.by_event || portless));
+        self.cancel_own(|tag| tag.thread == thread && (tag.apart || portless));
     }
 
     fn found(&self, count: usize) -> Result<(), Status> {

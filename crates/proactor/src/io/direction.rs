@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::op::OpId;
-use crate::op::block::{Block, Blocks, Route};
+use crate::op::block::{Block, Blocks};
 use crate::sync::thread::ThreadNo;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +21,8 @@ pub(super) enum Side {
 pub(super) struct Tag {
     pub(super) id: OpId,
     pub(super) thread: ThreadNo,
-    /// Its completion goes to an event and not to a port.
-    pub(super) by_event: bool,
+    /// Its completion goes to an event or a routine, apart from any port.
+    pub(super) apart: bool,
     /// Where the handle is that it was started on: an accept may wait in the queue of the connection it took.
     pub(super) owner: usize,
 }
@@ -32,7 +32,7 @@ impl Tag {
         Tag {
             id: block.id,
             thread: block.thread,
-            by_event: matches!(block.route, Route::Event(_)),
+            apart: !block.route.is_port(),
             owner: block.owner.as_ref().map_or(0, |owner| Arc::as_ptr(owner).addr()),
         }
     }
@@ -111,9 +111,9 @@ impl Direction {
         self.ended |= ended;
     }
 
-    /// Whether an operation of this side completes to an event, or was started on another handle than `me`.
+    /// Whether an operation of this side completes apart from the port, or was started on another handle than `me`.
     pub(super) fn is_awaited(&self, me: usize) -> bool {
-        let elsewhere = |tag: Tag| tag.by_event || tag.owner != me;
+        let elsewhere = |tag: Tag| tag.apart || tag.owner != me;
         let mut queued = self.front.iter().chain(&self.rest);
         queued.any(|block| elsewhere(Tag::of(block))) || self.current.is_some_and(elsewhere)
     }

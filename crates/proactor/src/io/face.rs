@@ -38,6 +38,31 @@ macro_rules! handle_methods {
                 self.0.start_overlapped(op)
             }
 
+            /// Starts an operation with a completion routine (`ReadFileEx`, `WriteFileEx`, `WSARecv` with a routine): once
+            /// it is complete, however it ended, `routine` is called with it, in this thread and in an alertable wait,
+            /// never from inside the start (S145). Routines of one socket are not nested (S151).
+            ///
+            /// When the thread ends before it, the operation is cancelled and the routine dropped (S112). The error
+            /// brings the operation back, and drops the routine: `INVALID_PARAMETER` when the handle is associated with
+            /// a port, otherwise as the operation fails at once. Does not block.
+            ///
+            /// ```
+            /// use proactor::{Pipe, Status, object::{Wait, sleep}, op};
+            ///
+            /// let (reader, writer) = Pipe::pair()?;
+            /// reader.start_with_routine(op::Recv::new(vec![0; 8]), |recv| assert_eq!(recv.data(), b"ping"))?;
+            /// let _ = writer.begin(op::Send::new("ping"))?.wait();
+            /// assert_eq!(sleep(Wait::FOREVER.alertably()), Err(Status::USER_APC));
+            /// # Ok::<(), Status>(())
+            /// ```
+            pub fn start_with_routine<O: $crate::Operation>(
+                &self,
+                op: O,
+                routine: impl FnOnce(O) + std::marker::Send + 'static,
+            ) -> Result<$crate::OpId, $crate::Refused<O>> {
+                self.0.start_with_routine(op, routine)
+            }
+
             /// Starts an operation whose packet goes to the handle's port. The methods named after the
             /// operations do the same.
             pub fn start<O: $crate::Operation>(
@@ -97,6 +122,17 @@ macro_rules! handle_methods {
                 self.0.is_closed()
             }
         }
+
+        impl $crate::object::Sealed for $name {
+            fn target(&self) -> $crate::object::Target<'_> {
+                $crate::object::Target::Local(self.0.object())
+            }
+        }
+
+        /// Signalled until an operation starts, and again when one completes (S170); which one it was of several, nobody
+        /// can tell (S077). Operations begun as an [`Overlapped`](crate::Overlapped) do not count: that is itself
+        /// something to wait for (S076). What started before anybody waited counts while it is under way.
+        impl $crate::object::Waitable for $name {}
 
         impl Clone for $name {
             /// The same handle once more, as `DuplicateHandle` gives it: same descriptor, port and key (S008).

@@ -5,14 +5,16 @@
 //! meets a number that has been given to another file.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::*};
+use std::sync::atomic::{AtomicBool, Ordering::*};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use bitflags::bitflags;
 
 use super::direction::{Direction, Side, Tag};
+use super::signal::{InFlight, Sort};
 use crate::driver::epoll::EventFlags;
+use crate::object::body::Local;
 use crate::op::OpId;
 use crate::op::block::{Block, Route};
 use crate::port::Port;
@@ -28,7 +30,7 @@ bitflags! {
     pub struct Modes: u8 {
         /// No packet for an operation that succeeds at once; the start hands it back instead (S092).
         const SKIP_COMPLETION_PORT_ON_SUCCESS = 1;
-        /// The handle itself is not signalled. Accepted, and without effect: nobody can wait on a handle (S094).
+        /// The handle itself is not signalled when an operation completes (S094).
         const SKIP_SET_EVENT_ON_HANDLE = 2;
     }
 }
@@ -89,8 +91,10 @@ pub(crate) struct Handle {
     /// What stays true of the socket whatever becomes of it.
     pub(super) nature: Facts,
     pub(super) state: Lock<State>,
-    /// Operations between start and packet.
-    in_flight: AtomicU32,
+    /// Operations between start and packet, and whether threads may wait for the handle.
+    pub(super) in_flight: InFlight,
+    /// What they wait for; most handles have none.
+    pub(super) object: OnceLock<Arc<Local>>,
     closed: AtomicBool,
 }
 
@@ -150,7 +154,8 @@ impl Handle {
                 paused: false,
                 engaged_by: None,
             }),
-            in_flight: AtomicU32::new(0),
+            in_flight: InFlight::default(),
+            object: OnceLock::new(),
             closed: AtomicBool::new(false),
         })
     }
@@ -240,7 +245,7 @@ impl Handle {
     pub(super) fn is_abandoned(&self, block: &Block) -> bool {
         let closed = |handle: &Handle| handle.link.get().is_some_and(|link| link.sink.is_closed());
         let owner = block.owner.as_ref().and_then(|owner| owner.downcast_ref::<Handle>());
-        matches!(block.route, Route::Port) && closed(owner.unwrap_or(self))
+        block.route.is_port() && closed(owner.unwrap_or(self))
     }
 
     pub(super) fn add_mode(&self, modes: Modes) -> Result<(), Status> {
@@ -256,30 +261,41 @@ impl Handle {
         self.state.lock().modes
     }
 
-    pub(super) fn began(&self) {
-        self.in_flight.fetch_add(1, Relaxed);
+    pub(super) fn began(&self, sort: Sort) {
+        if self.in_flight.add(sort) {
+            self.unsignal();
+        }
     }
 
     /// An operation is over and its packet, if any, is where it belongs. The last one of a closed handle ends
     /// its association: until then packets still find their key (S121).
-    pub(super) fn ended(&self) {
-        if self.in_flight.fetch_sub(1, AcqRel) == 1 && self.is_closed() {
+    pub(super) fn ended(&self, sort: Sort) {
+        let (last, tell) = self.in_flight.take(sort);
+        if tell {
+            self.signal();
+        }
+        if last && self.is_closed() {
             self.detach();
         }
     }
 
     pub(super) fn in_flight(&self) -> u32 {
-        self.in_flight.load(Acquire)
+        self.in_flight.count()
     }
 
-    /// The end of an operation that was started on this handle: one packet, or the event.
+    /// The end of an operation that was started on this handle: one packet, or the event, or the routine.
     pub(super) fn complete(&self, mut block: Box<Block>, status: Status) {
         self.disengage(&mut block, status);
         block.status = status;
+        let sort = Sort::of(&block);
         match std::mem::take(&mut block.route) {
             Route::Event(event) => {
                 self.unwatch_if_unneeded();
                 event.complete(block);
+            }
+            Route::Routine(routine) => {
+                self.unwatch_if_unneeded();
+                routine.complete(block);
             }
             Route::Port => {
                 if let Some(link) = self.link.get() {
@@ -287,7 +303,7 @@ impl Handle {
                 }
             }
         }
-        self.ended();
+        self.ended(sort);
     }
 
     /// Closes: operations under way end with `closing_status`, the descriptor with the last call on it.
@@ -299,7 +315,7 @@ impl Handle {
             (fd, state.watched_by_service.take(), state.engaged_by.take())
         };
         // So that the association ends here if nothing else is under way.
-        self.began();
+        self.began(Sort::Silent);
         if let Some(token) = service_token
             && let Ok(service) = service()
         {
@@ -321,7 +337,7 @@ impl Handle {
             // S119
             let _ = listener.cancel(id);
         }
-        self.ended();
+        self.ended(Sort::Silent);
         Ok(())
     }
 
@@ -373,7 +389,7 @@ impl Source for Handle {
     }
 
     fn abandon(&self) {
-        self.cancel_own(|tag| !tag.by_event);
+        self.cancel_own(|tag| !tag.apart);
         let mut state = self.state.lock();
         if !(state.rx.is_empty() && state.tx.is_empty()) && self.ensure_watched(&mut state, true).is_err() {
             drop(state);
@@ -405,7 +421,7 @@ impl Tick for Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        debug_assert_eq!(*self.in_flight.get_mut(), 0, "an operation in flight keeps its handle");
+        debug_assert_eq!(self.in_flight.count(), 0, "an operation in flight keeps its handle");
         if !*self.closed.get_mut() {
             let state = self.state.lock();
             let fd = state.fd.as_ref().map(|fd| fd.as_fd());

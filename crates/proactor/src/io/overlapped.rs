@@ -2,12 +2,15 @@
 
 use std::marker::PhantomData;
 use std::os::fd::AsRawFd;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::handle::{Class, Handle};
 use super::started::Refused;
-use crate::op::block::{Event, Kind};
+use crate::object::body::Local;
+use crate::object::state::State;
+use crate::object::{Sealed, Target, Wait, Waitable, wait_one};
+use crate::op::block::{Bell, Event, Kind};
 use crate::op::{OpId, Operation};
 use crate::status::Status;
 use crate::sync::record::{self, Owner, Resource};
@@ -29,6 +32,18 @@ use crate::sync::seat::blocking;
 /// assert_eq!(recv.wait().data(), b"hello");
 /// # Ok::<(), proactor::Status>(())
 /// ```
+///
+/// It can be waited for together with other objects, and is signalled once complete:
+///
+/// ```
+/// use proactor::{Socket, object::{Event, Wait, wait_any}, op};
+///
+/// let (a, b) = Socket::pair()?;
+/// let (stop, recv) = (Event::manual(false), a.begin(op::Recv::new(vec![0; 16]))?);
+/// let _ = b.begin(op::Send::new("hello"))?.wait();
+/// assert_eq!(wait_any(&[&stop, &recv], Wait::FOREVER)?.index, 1);
+/// # Ok::<(), proactor::Status>(())
+/// ```
 pub struct Overlapped<O: Operation> {
     event: Arc<Event>,
     handle: Arc<Handle>,
@@ -36,6 +51,8 @@ pub struct Overlapped<O: Operation> {
     kind: Kind,
     /// The operation has been given back; there is nothing left to cancel.
     taken: bool,
+    /// What threads wait for that wait for it as for an object; most have none.
+    object: OnceLock<Arc<Local>>,
     what: PhantomData<fn() -> O>,
 }
 
@@ -47,7 +64,8 @@ impl Handle {
         let event = Arc::new(Event::default());
         let kind = op.block().kind;
         let id = self.start_event(op, &event)?;
-        Ok(Overlapped { event, handle: self.clone(), id, kind, taken: false, what: PhantomData })
+        let (handle, object) = (self.clone(), OnceLock::new());
+        Ok(Overlapped { event, handle, id, kind, taken: false, object, what: PhantomData })
     }
 }
 
@@ -79,13 +97,50 @@ impl<O: Operation> Overlapped<O> {
         self.take().ok_or(self)
     }
 
-    fn sleep(&self, deadline: Option<Instant>) {
-        let pending = Pending {
+    /// The same, alertable if `wait` is (`GetOverlappedResultEx`). One that is complete comes back at once.
+    ///
+    /// The error brings it back, still under way, and says why: `PENDING` when this was only a look, in which no calls
+    /// run (S088); `TIMEOUT`; `USER_APC` when calls queued to this thread ran.
+    ///
+    /// ```
+    /// use proactor::{Pipe, Status, object::{Thread, Wait}, op};
+    ///
+    /// let (reader, _writer) = Pipe::pair()?;
+    /// let recv = reader.begin(op::Recv::new(vec![0; 16]))?;
+    /// Thread::current().queue_apc(|| println!("in the wait"))?;
+    /// let (status, recv) = recv.wait_within(Wait::FOREVER.alertably()).unwrap_err();
+    /// assert!(status == Status::USER_APC && !recv.is_complete());
+    /// # Ok::<(), Status>(())
+    /// ```
+    pub fn wait_within(mut self, wait: Wait) -> Result<O, (Status, Overlapped<O>)> {
+        let status = match self.event.is_set() {
+            true => Status::SUCCESS,
+            false if wait.is_now() => Status::PENDING,
+            false if wait.alertable => {
+                wait_one(&self, wait).map_or_else(|status| status, |_| Status::SUCCESS)
+            }
+            false => {
+                self.sleep(wait.deadline());
+                Status::TIMEOUT
+            }
+        };
+        if status == Status::USER_APC {
+            return Err((status, self));
+        }
+        self.take().ok_or((status, self))
+    }
+
+    fn pending(&self) -> Pending {
+        Pending {
             kind: self.kind,
             class: self.handle.class,
             // Closed meanwhile: then it is about to complete.
             number: self.handle.fd().map_or(-1, |fd| fd.as_raw_fd()),
-        };
+        }
+    }
+
+    fn sleep(&self, deadline: Option<Instant>) {
+        let pending = self.pending();
         blocking(|| record::waiting(&[&pending], false, || self.event.wait(deadline)));
     }
 
@@ -105,6 +160,24 @@ impl<O: Operation> Overlapped<O> {
         self.id
     }
 }
+
+impl Bell for Local {
+    fn ring(&self) {
+        self.header.signal(State::set);
+    }
+}
+
+impl<O: Operation> Sealed for Overlapped<O> {
+    fn target(&self) -> Target<'_> {
+        Target::Local(self.object.get_or_init(|| {
+            let object = Local::new(self.pending().kind(), State::Latch { set: false });
+            self.event.ring_at_end(object.clone());
+            object
+        }))
+    }
+}
+
+impl<O: Operation> Waitable for Overlapped<O> {}
 
 /// An operation as something that is waited for. Nobody in particular has to act: its peer is out of sight (S440).
 struct Pending {

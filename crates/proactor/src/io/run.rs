@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::direction::{Side, Tag};
 use super::handle::{Handle, Modes, State};
 use super::perform::{Done, Step, perform};
+use super::signal::Sort;
 use super::started::{Refused, Started};
 use super::thread;
 use crate::op::block::{Block, Bufs, Event, Flags, Kind, MAX_BUFS, Route};
@@ -53,12 +54,7 @@ impl Handle {
     ) -> Result<OpId, Refused<O>> {
         match self.begin(op.into_block(), Route::Event(event.clone())) {
             Ok(Begun::Pending(id) | Begun::Queued(id)) => Ok(id),
-            Ok(Begun::Done(block)) => {
-                let id = block.id;
-                self.unwatch_if_unneeded();
-                event.complete(block);
-                Ok(id)
-            }
+            Ok(Begun::Done(_)) => unreachable!("only a packet can be left out"),
             Err((status, block)) => {
                 self.unwatch_if_unneeded();
                 Err(Refused { status, op: O::from_block(block) })
@@ -66,7 +62,7 @@ impl Handle {
         }
     }
 
-    fn begin(self: &Arc<Self>, mut block: Box<Block>, route: Route) -> Result<Begun, Refusal> {
+    pub(super) fn begin(self: &Arc<Self>, mut block: Box<Block>, route: Route) -> Result<Begun, Refusal> {
         if let Err(status) = check_buffers(&block) {
             return Err((status, block));
         }
@@ -77,7 +73,7 @@ impl Handle {
         }
         block.status = Status::PENDING;
         block.thread = ThreadNo::current();
-        let thread_bound = matches!(route, Route::Event(_)) || self.link.get().is_none();
+        let thread_bound = !route.is_port() || self.link.get().is_none();
         block.route = route;
         self.own(&mut block);
         if thread_bound {
@@ -116,8 +112,7 @@ impl Handle {
             if waits && self.is_abandoned(&block) {
                 return Err((Status::CANCELLED, block));
             }
-            let by_event = matches!(block.route, Route::Event(_));
-            let watched = self.ensure_watched(&mut state, by_event);
+            let watched = self.ensure_watched(&mut state, !block.route.is_port());
             let possible = watched.and_then(|()| self.allowed(&mut state, &block));
             if let Err(status) = possible {
                 return Err((status, block));
@@ -128,7 +123,7 @@ impl Handle {
             }
             let facts = state.facts;
             let direction = state.side(side);
-            self.began();
+            self.began(Sort::of(&block));
             if waits {
                 let id = block.id;
                 direction.push_back(block);
@@ -155,7 +150,7 @@ impl Handle {
         let always_pending = block.flags.contains(Flags::ALWAYS_PENDING);
         let (settled, skip, more) = {
             let mut state = self.state.lock();
-            let skip = state.modes.contains(Modes::SKIP_COMPLETION_PORT_ON_SUCCESS);
+            let skip = state.modes.contains(Modes::SKIP_COMPLETION_PORT_ON_SUCCESS) && block.route.is_port();
             let closed = state.fd.is_none();
             match self.settle(&mut state, side, block, step, edges, closed) {
                 Settled::Waits => {
@@ -177,7 +172,7 @@ impl Handle {
             }
             Settled::Over(mut block, status) if status.is_error() && !always_pending => {
                 self.disengage(&mut block, status);
-                self.ended();
+                self.ended(Sort::of(&block));
                 Err((status, block))
             }
             Settled::Over(block, status) if always_pending => {
@@ -186,8 +181,7 @@ impl Handle {
             }
             Settled::Over(mut block, status) if skip && status.is_success() => {
                 block.status = status;
-                block.route = Route::Port;
-                self.ended();
+                self.ended(Sort::Loud);
                 Ok(Begun::Done(block))
             }
             Settled::Over(block, status) => {
@@ -252,11 +246,11 @@ impl Handle {
 
     fn hand_out(&self, mut block: Box<Block>, status: Status, direct: &mut Option<&mut Option<Box<Block>>>) {
         match direct {
-            Some(slot) if slot.is_none() && matches!(block.route, Route::Port) && self.is_owner(&block) => {
+            Some(slot) if slot.is_none() && block.route.is_port() && self.is_owner(&block) => {
                 self.disengage(&mut block, status);
                 block.status = status;
                 **slot = Some(block);
-                self.ended();
+                self.ended(Sort::Loud);
             }
             _ => self.complete_for_owner(block, status),
         }

@@ -15,6 +15,7 @@ use super::direction::Tag;
 use super::file::most_file_size;
 use super::handle::{Class, Handle, Modes};
 use super::run::Begun;
+use super::signal::Sort;
 use crate::driver::file::{self, Action, Request};
 use crate::op::block::{Block, Flags, Kind, MAX_BUFS};
 use crate::status::Status;
@@ -49,8 +50,9 @@ impl Handle {
             let Some(fd) = state.fd.clone() else { return Err((Status::INVALID_HANDLE, block)) };
             block.id = state.name();
             // Under the lock, so that a close sees it and leaves its packet a key.
-            self.began();
-            (fd, state.modes.contains(Modes::SKIP_COMPLETION_PORT_ON_SUCCESS))
+            self.began(Sort::of(&block));
+            let skip = state.modes.contains(Modes::SKIP_COMPLETION_PORT_ON_SUCCESS);
+            (fd, skip && block.route.is_port())
         };
         let id = block.id;
         let at_once = match (block.kind, align) {
@@ -68,8 +70,7 @@ impl Handle {
             }
             Some(Status::SUCCESS) if skip => {
                 block.status = Status::SUCCESS;
-                block.route = Default::default();
-                self.ended();
+                self.ended(Sort::Loud);
                 Ok(Begun::Done(block))
             }
             Some(Status::SUCCESS) => {
@@ -82,7 +83,7 @@ impl Handle {
                 Ok(Begun::Pending(id))
             }
             Some(status) => {
-                self.ended();
+                self.ended(Sort::of(&block));
                 Err((status, block))
             }
         }

@@ -5,7 +5,7 @@
 use std::any::Any;
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use bitflags::bitflags;
@@ -125,6 +125,24 @@ pub(crate) enum Route {
     Port,
     /// To whoever waits on this event; no packet is queued.
     Event(Arc<Event>),
+    /// To the thread that started it, which runs this; no packet is queued.
+    Routine(Box<dyn Routine>),
+}
+
+impl Route {
+    pub(crate) fn is_port(&self) -> bool {
+        matches!(self, Route::Port)
+    }
+
+    pub(crate) fn is_event(&self) -> bool {
+        matches!(self, Route::Event(_))
+    }
+}
+
+/// What is to run once an operation is complete.
+pub(crate) trait Routine: Send + Sync {
+    /// The operation is complete. Has the routine run where it belongs, not here.
+    fn complete(self: Box<Self>, block: Box<Block>);
 }
 
 pub struct Block {
@@ -187,6 +205,12 @@ impl Block {
 pub(crate) struct Event {
     done: Mutex<Option<Box<Block>>>,
     set: Condvar,
+    bell: OnceLock<Arc<dyn Bell>>,
+}
+
+/// Somebody else who is to know that an operation is complete.
+pub(crate) trait Bell: Send + Sync {
+    fn ring(&self);
 }
 
 impl Event {
@@ -196,6 +220,18 @@ impl Event {
         *done = Some(block);
         drop(done);
         self.set.notify_all();
+        if let Some(bell) = self.bell.get() {
+            bell.ring();
+        }
+    }
+
+    /// Rings the bell when it is set, also if it is already. Once.
+    pub(crate) fn ring_at_end(&self, bell: Arc<dyn Bell>) {
+        let bell = self.bell.get_or_init(|| bell);
+        // Whoever completes it sets it first and looks for a bell afterwards.
+        if self.is_set() {
+            bell.ring();
+        }
     }
 
     pub(crate) fn is_set(&self) -> bool {
