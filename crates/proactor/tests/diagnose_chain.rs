@@ -156,7 +156,9 @@ impl Ring {
     /// Calls all of them out of their waits; where nothing is stuck some have ended by themselves.
     fn end(self) {
         self.stop.set();
-        self.calls.iter().for_each(|call| drop(call.queue_apc(|| {})));
+        for call in &self.calls {
+            let _ = call.queue_apc(|| {});
+        }
         self.threads.into_iter().for_each(|thread| thread.join().unwrap());
     }
 }
@@ -190,7 +192,7 @@ fn s435_a_chain_into_a_circle_is_one_and_its_thread_is_not_in_the_deadlock() {
     in_own_process("s435_a_chain_into_a_circle_is_one_and_its_thread_is_not_in_the_deadlock", || {
         let ring = Ring::start("ring", 2, 2);
         let behind = ring.calls[0].clone();
-        let joiner = spawn("joiner", move || drop(wait_one(&behind, Wait::FOREVER).unwrap()));
+        let joiner = spawn("joiner", move || assert!(wait_one(&behind, Wait::FOREVER).is_ok()));
         let joiner_seen = waiting_for("joiner", 1);
         eventually("the circle is closed", || deadlocks().len() == 1);
         let chain = wait_chain(joiner_seen.id).unwrap();
@@ -436,7 +438,7 @@ fn s441_waits_that_come_and_go_never_look_like_a_circle() {
                         mutexes[turn / 2 % 2].release().unwrap();
                         let both = [&mutexes[0] as &dyn Waitable, &mutexes[1]];
                         wait_all(&both, Wait::FOREVER).unwrap();
-                        mutexes.iter().for_each(|mutex| drop(mutex.release().unwrap()));
+                        mutexes.iter().for_each(|mutex| assert_eq!(mutex.release(), Ok(1)));
                     }
                 })
             })

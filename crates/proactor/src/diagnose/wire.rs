@@ -463,7 +463,11 @@ mod tests {
                 let mut bytes = text.clone();
                 for (at, byte, lose) in changes {
                     let at = at.index(bytes.len());
-                    if lose { drop(bytes.remove(at)) } else { bytes[at] = byte }
+                    if lose {
+                        bytes.remove(at);
+                    } else {
+                        bytes[at] = byte;
+                    }
                 }
                 for bytes in [bytes, [FIRST_LINE.as_bytes(), b"\n", &noise].concat(), noise] {
                     if let Some(report) = decode(&bytes) {
