@@ -18,6 +18,7 @@
 //! - [`Overlapped`]: an operation to wait for instead of a packet.
 //! - [`Status`]: how an operation ended, in Windows' terms, Winsock's and Linux'.
 //! - [`Limits`], [`snapshot`]: what there is at most, and what there is now.
+//! - [`diagnose`]: who waits for whom, who waits in a circle, and looking into a process from outside.
 //!
 //! Numbers such as S052 in this documentation name the statements about Windows that the library keeps; they are
 //! listed, each with the test that shows it, in `docs/semantics.md`.
