@@ -26,7 +26,8 @@ impl Spin {
         for _ in 0..self.pauses {
             std::hint::spin_loop();
         }
-        // Looks that come further and further apart leave the line to whoever works on it.
+        // Looks that come further and further apart leave the line to whoever works on it. With 16 pauses at most that
+        // is still seen in the throughput of `benches/locks.rs`; with more than 64 little more is won.
         self.pauses = (self.pauses * 2).min(64);
         true
     }

@@ -83,6 +83,9 @@ impl RawRwLock {
 
     /// Waits until no writer has it or waits for it, and shares it (S241). A thread that shares it may share it
     /// again, as long as no writer waits (S240). It is `AcquireSRWLockShared`.
+    ///
+    /// # Panics
+    /// If it is shared 2^29 times already.
     #[inline]
     pub fn acquire_shared(&self) {
         if !self.try_acquire_shared() {
@@ -91,6 +94,9 @@ impl RawRwLock {
     }
 
     /// Shares it if no writer has it or waits for it (S242). It is `TryAcquireSRWLockShared`.
+    ///
+    /// # Panics
+    /// If it is shared 2^29 times already.
     #[inline]
     pub fn try_acquire_shared(&self) -> bool {
         let mut word = self.word.load(Relaxed);
