@@ -108,7 +108,8 @@ fn waits_take_named_and_unnamed_objects_together() {
     );
     meanwhile(|| assert!(!unnamed.set()), || assert_eq!(wait_any(&all, LONG).unwrap().index, 0));
     meanwhile(|| assert!(!named.set()), || assert_eq!(wait_any(&all, LONG).unwrap().index, 1));
-    (named.set(), unnamed.set());
+    named.set();
+    unnamed.set();
     assert_eq!(wait_all(&all, SOON), Err(Status::TIMEOUT));
     assert!(named.is_set() && unnamed.is_set(), "nothing is taken while one is missing");
     meanwhile(

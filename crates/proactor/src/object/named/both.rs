@@ -89,20 +89,24 @@ fn wait_told(
         .collect();
     let locals = Here { headers, thread: ThreadNo::current().get() };
     let alone = headers.is_empty() && !alertable;
-    let took = if alone {
-        let how = How { all, deadline, parker: None, alerted: &|| false, resources: &resources };
-        wait(items, &locals, &how)
-    } else {
-        let me = thread::mine();
+    let took = thread::with_mine(|me| {
+        let how = |parker, alerted| How {
+            all,
+            deadline,
+            parker,
+            alerted,
+            spins: Some(&me.spins),
+            resources: &resources,
+        };
+        if alone {
+            return wait(items, &locals, &how(None, &|| false));
+        }
         let told = Told::begin(&me.waiter, headers, alertable);
         if alertable && me.has_apcs() {
             me.waiter.alert();
         }
-        let alerted = || !told.waiter.is_waiting();
-        let how =
-            How { all, deadline, parker: Some(&me.waiter.parker), alerted: &alerted, resources: &resources };
-        wait(items, &locals, &how)
-    };
+        wait(items, &locals, &how(Some(&me.waiter.parker), &|| !told.waiter.is_waiting()))
+    });
     took.map(|took| Waited { index: took.index, abandoned: took.abandoned })
 }
 

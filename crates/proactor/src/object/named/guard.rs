@@ -179,17 +179,13 @@ impl<'a> Guard<'a> {
             return Err(Status::MUTANT_NOT_OWNED);
         }
         let depth = &self.hot().depth;
-        match depth.load(Relaxed) {
+        let before = depth.load(Relaxed);
+        match before {
             0 => return Err(Status::DATA_ERROR),
-            1 => {
-                self.signal(0, 1);
-                Ok(1)
-            }
-            before => {
-                depth.store(before - 1, Relaxed);
-                Ok(before)
-            }
+            1 => self.signal(0, 1),
+            _ => depth.store(before - 1, Relaxed),
         }
+        Ok(before)
     }
 
     /// See [`Named::abandon`].
@@ -281,13 +277,15 @@ impl<'a> Guard<'a> {
         Ok(after)
     }
 
-    /// This thread is going to sleep until the sequence is no longer what this returns. One who is `choosy` may wake
-    /// and take nothing.
-    pub(super) fn enlist(&self, choosy: bool) -> u32 {
-        let hot = self.hot();
-        hot.waiters.fetch_add(1, Relaxed);
-        hot.choosy.fetch_add(choosy.into(), Relaxed);
-        hot.sequence.load(Relaxed)
+    /// What changes with the next signal.
+    pub(super) fn sequence(&self) -> u32 {
+        self.hot().sequence.load(Relaxed)
+    }
+
+    /// This thread is going to sleep until the sequence changes. One who is `choosy` may wake and take nothing.
+    pub(super) fn enlist(&self, choosy: bool) {
+        self.hot().waiters.fetch_add(1, Relaxed);
+        self.hot().choosy.fetch_add(choosy.into(), Relaxed);
     }
 
     /// This thread may have been woken for an object that it leaves alone: somebody else is.

@@ -23,13 +23,14 @@ mod state;
 mod tests;
 mod wait;
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::sync::atomic::Ordering::*;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use name::Name;
 use page::Page;
+use space::Held;
 
 use crate::status::{Result, Status};
 use crate::sync::record::{self, Owner, Resource};
@@ -49,7 +50,7 @@ pub struct Named {
     config: u64,
     name: Name,
     key: Key,
-    file: OwnedFd,
+    file: Held,
     space: Arc<Space>,
     /// Who opened it; a forked child has it only on loan.
     process: u32,
@@ -166,11 +167,16 @@ impl Named {
         Holder::me()?;
         let Some(file) = space.open(name)? else { return Ok(None) };
         let page = Page::map(file.as_fd())?;
-        let parts = page.check(&name.text, space.place)?;
-        if parts.0 != kind {
-            return Err(Status::OBJECT_TYPE_MISMATCH);
+        match page.check(&name.text, space.place) {
+            Ok(parts) if parts.0 == kind => {
+                Ok(Some(Arc::new(Named::from_parts(space, name, parts, page, file)?)))
+            }
+            result => {
+                // The last of the others may have closed it meanwhile, and left it to us.
+                space.leave(name, file.as_fd());
+                Err(result.err().unwrap_or(Status::OBJECT_TYPE_MISMATCH))
+            }
         }
-        Ok(Some(Arc::new(Named::from_parts(space, name, parts, page, file)?)))
     }
 
     /// Gives back one of this thread's holds of a mutex, and takes it off the thread's record with the last; returns
@@ -210,9 +216,10 @@ impl Named {
         name: &Name,
         (kind, config): (Kind, u64),
         page: Page,
-        file: OwnedFd,
+        file: Held,
     ) -> Result<Named> {
-        let stat = rustix::fs::fstat(&file).map_err(|errno| Status::from_errno(errno.raw_os_error()))?;
+        let stat =
+            rustix::fs::fstat(file.as_fd()).map_err(|errno| Status::from_errno(errno.raw_os_error()))?;
         let key = Key { device: stat.st_dev, file: stat.st_ino };
         let (name, space, process) = (name.clone(), space.clone(), std::process::id());
         Ok(Named { page, kind, config, name, key, file, space, process })

@@ -127,7 +127,7 @@ impl Space {
     }
 
     /// Opens and holds the file of an object. None if nobody else holds one.
-    pub(super) fn open(&self, name: &Name) -> Result<Option<OwnedFd>> {
+    pub(super) fn open(&self, name: &Name) -> Result<Option<Held>> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.open_once(&name.file)? {
@@ -162,12 +162,13 @@ impl Space {
         if !hold(opened.as_fd(), Hold::Shared)? {
             return Ok(Found::Changing);
         }
-        // Held now, so it keeps its name, and its length unless somebody means harm.
-        let stat = rustix::fs::fstat(&opened).map_err(status)?;
+        let held = Held(opened);
+        // It keeps its name now, and its length unless somebody means harm.
+        let stat = rustix::fs::fstat(&held.0).map_err(status)?;
         match stat.st_nlink {
             0 => Ok(Found::Changing),
             _ if u64::try_from(stat.st_size) != Ok(page::SIZE) => Err(Status::DATA_ERROR),
-            _ => Ok(Found::Held(opened)),
+            _ => Ok(Found::Held(held)),
         }
     }
 
@@ -175,7 +176,7 @@ impl Space {
     ///
     /// # Errors
     /// [`Status::DISK_FULL`]: no memory is left there. [`Status::NOT_SUPPORTED`]: the file system can't do this.
-    pub(super) fn make(&self) -> Result<OwnedFd> {
+    pub(super) fn make(&self) -> Result<Held> {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         let mode = Mode::RUSR | Mode::WUSR;
         let file = rustix::fs::openat(&self.dir, ".", flags, mode).map_err(status)?;
@@ -183,7 +184,7 @@ impl Space {
         rustix::fs::fchmod(&file, mode).map_err(status)?;
         // Now, so that a full file system is an error here and not a signal (SIGBUS) later.
         rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, page::SIZE).map_err(status)?;
-        if hold(file.as_fd(), Hold::Shared)? { Ok(file) } else { Err(Status::UNSUCCESSFUL) }
+        if hold(file.as_fd(), Hold::Shared)? { Ok(Held(file)) } else { Err(Status::UNSUCCESSFUL) }
     }
 
     /// Gives a file that `make` made its name; false if the name is taken.
@@ -198,14 +199,12 @@ impl Space {
 
     /// A handle is being closed: the name goes if it was the last.
     pub(super) fn leave(&self, name: &Name, file: BorrowedFd<'_>) {
-        // Let go first, if it was not: of two who close at once, each would keep the other from being the last. And
-        // a child that this process is starting has the descriptor too until it runs its program.
+        // Let go first, if it was not: of two who close at once, each would keep the other from being the last.
         let last = hold(file, Hold::Alone) == Ok(true)
             || (hold(file, Hold::Not) == Ok(true) && hold(file, Hold::Alone) == Ok(true));
         if last {
             self.unlink(&name.file, file);
         }
-        let _ = hold(file, Hold::Not);
     }
 
     /// Takes the name of a file away that this handle has for itself. If that fails the file is a leftover.
@@ -228,8 +227,24 @@ impl Space {
     }
 }
 
+/// A file that is held, until this is dropped. Closing alone might not do: a child that this process is just starting
+/// has the descriptor too until it runs its program.
+pub(super) struct Held(OwnedFd);
+
+impl AsFd for Held {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = hold(self.as_fd(), Hold::Not);
+    }
+}
+
 enum Found {
-    Held(OwnedFd),
+    Held(Held),
     Nothing,
     Changing,
 }

@@ -10,6 +10,7 @@
 //! A process that is killed wakes nobody: not those who wait for its mutex, and not those whose wake-up it was given.
 //! So no sleep is longer than a tenth of a second.
 
+use std::sync::atomic::Ordering::Acquire;
 use std::time::{Duration, Instant};
 
 use super::guard::{Guard, Look};
@@ -19,12 +20,15 @@ use crate::status::{Result, Status};
 use crate::sync::park::Parker;
 use crate::sync::record::{self, Resource};
 use crate::sync::seat;
+use crate::sync::spins::Spins;
 
 /// No owner is asked about until somebody has waited so long: most waits are over by then, and asking costs as much
 /// as a short sleep.
 const FIRST_SLEEP: Duration = Duration::from_millis(20);
 /// Half of what an abandoned mutex may take to be found.
 const LONGEST_SLEEP: Duration = Duration::from_millis(100);
+/// So many words can be looked at in less than it takes to sleep on them.
+const FEW: usize = 4;
 /// As many objects as a wait may have (`MAXIMUM_WAIT_OBJECTS`).
 const MOST: usize = 64;
 
@@ -70,6 +74,8 @@ pub(crate) struct How<'a> {
     pub(crate) parker: Option<&'a Parker>,
     /// Whether the wait is to end because a call was queued to this thread.
     pub(crate) alerted: &'a dyn Fn() -> bool,
+    /// What looking a little longer has been worth to this thread.
+    pub(crate) spins: Option<&'a Spins>,
     /// The objects, for the thread's record.
     pub(crate) resources: &'a [&'a dyn Resource],
 }
@@ -86,7 +92,13 @@ pub(crate) fn wait(items: &[Item<'_>], locals: &impl Locals, how: &How<'_>) -> R
     let mut wait = Wait::new(items, locals, how)?;
     // Where there is no time to find a dead owner later, it is asked about at once.
     let hasty = how.deadline.is_some_and(|deadline| deadline <= Instant::now());
-    match wait.look(hasty)? {
+    let mut step = wait.look(hasty, false)?;
+    if let Step::Sleep(_) = step {
+        // Not enlisted meanwhile: who signals now is spared the system call that wakes.
+        wait.spin();
+        step = wait.look(false, true)?;
+    }
+    match step {
         Step::Took(took) => Ok(took),
         Step::Ended(status) => Err(status),
         Step::Sleep(at_most) => {
@@ -99,7 +111,7 @@ pub(crate) fn wait(items: &[Item<'_>], locals: &impl Locals, how: &How<'_>) -> R
 enum Step {
     Took(Took),
     Ended(Status),
-    /// Nothing; this thread is enlisted, and may sleep so long.
+    /// Nothing; this thread is enlisted, if it wished to be, and may sleep so long.
     Sleep(Duration),
 }
 
@@ -111,8 +123,8 @@ struct Wait<'a, L> {
     named: Vec<&'a Named>,
     /// Per object of `named`: how many pulses there had been at the first look.
     pulses: Vec<u32>,
-    /// Per object of `named`: its sequence when this thread was enlisted, while it is.
-    enlisted: Vec<u32>,
+    /// Per object of `named`: its sequence at the last look.
+    seen: Vec<u32>,
     has_slept: bool,
     /// When the owners of mutexes were last asked about, or the wait began.
     asked: Instant,
@@ -134,8 +146,8 @@ impl<'a, L: Locals> Wait<'a, L> {
             return Err(Status::INVALID_PARAMETER);
         }
         let room = named.len();
-        let (pulses, enlisted) = (Vec::with_capacity(room), Vec::with_capacity(room));
-        Ok(Wait { items, locals, how, named, pulses, enlisted, has_slept: false, asked: Instant::now() })
+        let (pulses, seen) = (Vec::with_capacity(room), Vec::with_capacity(room));
+        Ok(Wait { items, locals, how, named, pulses, seen, has_slept: false, asked: Instant::now() })
     }
 
     fn at(&self, key: Key) -> usize {
@@ -144,7 +156,7 @@ impl<'a, L: Locals> Wait<'a, L> {
     }
 
     /// Locks everything, takes what can be taken, and otherwise prepares for a sleep.
-    fn look(&mut self, thorough: bool) -> Result<Step> {
+    fn look(&mut self, thorough: bool, enlists: bool) -> Result<Step> {
         let named: Vec<&'a Named> = self.named.clone();
         let mut guards = Vec::with_capacity(named.len());
         for named in named {
@@ -172,8 +184,12 @@ impl<'a, L: Locals> Wait<'a, L> {
             }
             None => {
                 let at_most = self.longest_sleep(&guards)?;
-                let choosy = self.is_choosy();
-                self.enlisted.extend(guards.iter().map(|guard| guard.enlist(choosy)));
+                self.seen.clear();
+                self.seen.extend(guards.iter().map(Guard::sequence));
+                if enlists {
+                    let choosy = self.is_choosy();
+                    guards.iter().for_each(|guard| guard.enlist(choosy));
+                }
                 Ok(Step::Sleep(at_most))
             }
         }
@@ -259,7 +275,7 @@ impl<'a, L: Locals> Wait<'a, L> {
             if thorough {
                 self.asked = Instant::now();
             }
-            match self.look(thorough)? {
+            match self.look(thorough, true)? {
                 Step::Took(took) => return Ok(took),
                 Step::Ended(status) => return Err(status),
                 Step::Sleep(longest) => at_most = longest,
@@ -272,7 +288,7 @@ impl<'a, L: Locals> Wait<'a, L> {
         let mut words: Vec<_> = self
             .named
             .iter()
-            .zip(&self.enlisted)
+            .zip(&self.seen)
             .map(|(named, seen)| Seen { word: named.sequence(), value: *seen, own: false })
             .collect();
         let woken = match self.how.parker.map(Parker::set_out) {
@@ -289,9 +305,18 @@ impl<'a, L: Locals> Wait<'a, L> {
         woken
     }
 
-    fn delist(&mut self) {
+    fn delist(&self) {
         let choosy = self.is_choosy();
-        let enlisted = std::mem::take(&mut self.enlisted);
-        self.named.iter().zip(enlisted).for_each(|(named, _)| named.delist(choosy));
+        self.named.iter().for_each(|named| named.delist(choosy));
+    }
+
+    /// Looks a little longer, where nobody else has to be looked at too.
+    fn spin(&self) {
+        if let (Some(spins), None) = (self.how.spins, self.how.parker)
+            && self.named.len() <= FEW
+        {
+            let changed = |(named, seen): (&&Named, &u32)| named.sequence().load(Acquire) != *seen;
+            spins.until(|| self.named.iter().zip(&self.seen).any(changed));
+        }
     }
 }

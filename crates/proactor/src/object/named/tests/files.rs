@@ -259,7 +259,7 @@ fn where_there_is_no_room_nothing_is_half_made() {
     made.pop();
     assert!(Named::create_in(&space, "again", &SET).is_ok());
     drop((made, space));
-    assert!(Command::new("umount").arg(&tiny).status().unwrap().success());
+    assert!(Command::new("umount").arg("-l").arg(&tiny).status().unwrap().success());
 }
 
 fn mount_tiny(at: &Path) -> bool {

@@ -76,7 +76,7 @@ impl LockedLocals for NoLocals {
 
 fn how<'a>(all: bool, at_most: Option<Duration>) -> How<'a> {
     let deadline = at_most.map(|at_most| Instant::now() + at_most);
-    How { all, deadline, parker: None, alerted: &|| false, resources: &[] }
+    How { all, deadline, parker: None, alerted: &|| false, spins: None, resources: &[] }
 }
 
 fn wait_one(named: &Named, at_most: Duration) -> Result<Took, Status> {

@@ -119,7 +119,8 @@ fn a_name_that_comes_and_goes_all_the_time_is_never_half_there() {
             let space = &room.space;
             scope.spawn(move || {
                 for round in 0..500 {
-                    let count = 1 + seed * 1000 + round;
+                    // More than all can take.
+                    let count = 10_000 + seed * 1000 + round;
                     let new = New::Semaphore { count, most: i32::MAX as u32 };
                     let (object, existed) = Named::create_in(space, "busy", &new).unwrap();
                     // Whoever made it, it had something in it from the first moment on, and it still has its name.
