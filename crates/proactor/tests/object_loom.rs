@@ -246,6 +246,29 @@ fn a_late_claim_of_one_wait_does_not_end_the_next() {
 }
 
 #[test]
+fn a_late_claim_of_a_wait_for_all_does_not_end_the_next() {
+    check(3, || {
+        let [one, two] = objects([semaphore(0), semaphore(0)]);
+        let thread = {
+            let (one, two) = (one.clone(), two.clone());
+            thread::spawn(move || {
+                let me = Me::new(1);
+                let first = taken(me.all(&[&one, &two], TimedOut));
+                // One unit of this is left, or there will be.
+                let second = me.any(&[&one], Satisfied);
+                assert_eq!(second, Outcome::Taken { index: 0, abandoned: false });
+                u32::from(first)
+            })
+        };
+        release(&two, 1);
+        release(&one, 1);
+        release(&one, 1);
+        let both = thread.join().unwrap();
+        assert_eq!((left(&one), left(&two)), (1 - both, 1 - both));
+    });
+}
+
+#[test]
 fn a_pulse_lets_those_go_that_wait() {
     check(3, || {
         let [one, two] = objects([MANUAL, semaphore(1)]);
