@@ -286,3 +286,63 @@ fn what_the_kernel_has_ready_comes_to_workers_that_wait_alertably() {
     port.close();
     workers.into_iter().for_each(|(thread, ..)| thread.join().unwrap());
 }
+
+/// Four workers wait alertably at two seats; eight threads post, queue calls to all of them, and send. Every packet, call
+/// and byte comes once, and the calls of one thread to one worker in order.
+#[test]
+fn packets_and_calls_to_many_workers_all_come_once() {
+    const THREADS: usize = 8;
+    const ROUNDS: usize = 500;
+    let port: Port = Port::new(2).unwrap();
+    let (ours, theirs) = Socket::pair().unwrap();
+    ours.associate(&port, 1).unwrap();
+    ours.recv(op::Recv::new(vec![0; 3])).unwrap();
+    let (packets, bytes, calls) =
+        (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let workers: Vec<_> = (0..4)
+        .map(|_| {
+            let (port, packets, bytes) = (port.clone(), packets.clone(), bytes.clone());
+            spawn(move || {
+                loop {
+                    match port.get_alertable(None) {
+                        Ok(Packet { op: Op::Recv(recv), .. }) => {
+                            bytes.fetch_add(recv.bytes(), SeqCst);
+                            let _ = recv.socket().unwrap().recv(recv);
+                        }
+                        Ok(_) => _ = packets.fetch_add(1, SeqCst),
+                        Err(Status::USER_APC) => {}
+                        Err(_) => return,
+                    }
+                }
+            })
+        })
+        .collect();
+    std::thread::scope(|scope| {
+        for number in 0..THREADS {
+            let (port, workers, calls, theirs) = (&port, &workers, &calls, &theirs);
+            scope.spawn(move || {
+                let order: Vec<_> = workers.iter().map(|_| Arc::new(AtomicUsize::new(0))).collect();
+                for round in 0..ROUNDS {
+                    port.post(0, round).unwrap();
+                    let to = (round + number) % workers.len();
+                    let (calls, seen, expected) = (calls.clone(), order[to].clone(), round / workers.len());
+                    let call = move || {
+                        assert_eq!(seen.fetch_add(1, SeqCst), expected);
+                        calls.fetch_add(1, SeqCst);
+                    };
+                    workers[to].1.queue_apc(call).unwrap();
+                    if round % 4 == 0 {
+                        drop(theirs.begin(op::Send::new("x")).unwrap().wait());
+                    }
+                }
+            });
+        }
+    });
+    eventually("every packet has come", || packets.load(SeqCst) == THREADS * ROUNDS);
+    eventually("every call has come", || calls.load(SeqCst) == THREADS * ROUNDS);
+    eventually("every byte has come", || bytes.load(SeqCst) == THREADS * ROUNDS / 4);
+    eventually("all are parked", || port.snapshot().parked == 4);
+    assert_eq!(port.snapshot().running, 0);
+    port.close();
+    workers.into_iter().for_each(|(thread, ..)| thread.join().unwrap());
+}

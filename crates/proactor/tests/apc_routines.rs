@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use common::{PATIENCE, asleep, eventually, tcp_pair};
-use proactor::object::{Event, Thread, Wait, sleep, test_alert, wait_one};
+use proactor::object::{Thread, Wait, sleep, test_alert, wait_one};
 use proactor::{File, Modes, Operation, Pipe, Port, Refused, Socket, Status, op};
 use rustix::thread::gettid;
 
@@ -143,7 +143,18 @@ fn s150_a_read_beyond_the_end_ends_so_in_its_routine() {
 }
 
 #[test]
-fn s148_files_are_read_and_written_with_routines() {
+fn s148_a_start_whose_end_is_a_warning_succeeds_and_the_routine_is_told() {
+    let (ours, theirs) = Socket::datagram_pair().unwrap();
+    let _ = theirs.begin(op::Send::new("more than that")).unwrap().wait();
+    let (routine, ran) = pass::<op::Recv>();
+    assert!(ours.start_with_routine(op::Recv::new(vec![0; 4]), routine).is_ok());
+    assert_eq!(sleep(SOON), Err(Status::USER_APC));
+    let recv = ran.try_recv().unwrap();
+    assert_eq!((recv.status(), recv.data()), (Status::BUFFER_OVERFLOW, &b"more"[..]));
+}
+
+#[test]
+fn files_are_read_and_written_with_routines() {
     let temporary = Temporary::new("routine-file", b"");
     let file = File::options().read(true).write(true).open(&temporary.0).unwrap();
     let (routine, wrote) = pass::<op::Write>();
@@ -228,30 +239,43 @@ fn s152_one_wait_runs_all_routines_that_are_queued_and_data_go_out_in_the_order_
 fn s146_s147_an_operation_with_a_routine_sets_no_event_of_the_callers() {
     // What is begun with an event and what has a routine are two kinds of starts: neither is told of the other.
     let (ours, theirs) = Socket::pair().unwrap();
-    let event = Event::manual(false);
     let (routine, ran) = pass::<op::Recv>();
     ours.start_with_routine(op::Recv::new(vec![0; 2]), routine).unwrap();
     let other = ours.begin(op::Recv::new(vec![0; 2])).unwrap();
     let _ = theirs.begin(op::Send::new("12")).unwrap().wait();
     wait_until("the routine has run", || ran.try_recv().is_ok());
-    assert!(!other.is_complete() && !event.is_set());
+    assert!(!other.is_complete());
     let _ = theirs.begin(op::Send::new("34")).unwrap().wait();
     assert_eq!(other.wait().data(), b"34");
     assert!(!test_alert());
 }
 
 #[test]
-fn s153_waiting_for_the_handle_itself_the_routine_comes_in_that_wait_or_the_next() {
+fn s153_waiting_for_the_handle_itself_the_routine_goes_first() {
     let (ours, theirs) = Socket::pair().unwrap();
-    let ran = Arc::new(AtomicBool::new(false));
-    let runs = ran.clone();
-    ours.start_with_routine(op::Recv::new(vec![0; 2]), move |_| runs.store(true, SeqCst)).unwrap();
+    let ran = Arc::new(AtomicUsize::new(0));
+    let start = |ours: &Socket| {
+        let runs = ran.clone();
+        let routine = move |recv: op::Recv| _ = runs.fetch_add(recv.bytes(), SeqCst);
+        ours.start_with_routine(op::Recv::new(vec![0; 2]), routine).unwrap();
+    };
+    // Complete before the wait begins, and during it.
     let _ = theirs.begin(op::Send::new("12")).unwrap().wait();
-    match wait_one(&ours, SOON) {
-        Err(status) => assert_eq!((status, ran.load(SeqCst)), (Status::USER_APC, true)),
-        Ok(_) => wait_until("the routine has run", || ran.load(SeqCst)),
-    }
+    start(&ours);
+    assert_eq!(wait_one(&ours, SOON), Err(Status::USER_APC));
+    assert_eq!(ran.load(SeqCst), 2);
     assert!(wait_one(&ours, Wait::NOW).is_ok());
+    start(&ours);
+    assert_eq!(wait_one(&ours, Wait::NOW), Err(Status::TIMEOUT));
+    let me = gettid();
+    let sends = std::thread::spawn(move || {
+        asleep(me);
+        drop(theirs.begin(op::Send::new("34")).unwrap().wait());
+    });
+    assert_eq!(wait_one(&ours, SOON), Err(Status::USER_APC));
+    assert_eq!(ran.load(SeqCst), 4);
+    assert!(wait_one(&ours, SOON).is_ok());
+    sends.join().unwrap();
 }
 
 #[test]

@@ -61,7 +61,9 @@ impl Lookout {
 impl Drop for Lookout {
     fn drop(&mut self) {
         // The set leaves the service's own with its last descriptor.
-        if let (Some(token), Ok(service)) = (*self.token.lock(), service()) {
+        if let Some(token) = *self.token.lock()
+            && let Ok(service) = service()
+        {
             service.detach(None, token);
         }
     }

@@ -77,6 +77,20 @@ where
     }
 }
 
+/// Signalled while packets wait that no worker was woken for, and once it is closed; a wait takes none (S064, S066,
+/// S070). While somebody waits, and no worker waits in `get`, the library's own thread goes on with operations that
+/// can: their packets signal too. In a wait for all the port counts as signalled if packets waited at some moment since
+/// the wait began.
+///
+/// ```
+/// use proactor::{Port, object::{Event, Wait, wait_any}};
+///
+/// let (port, stop): (Port, _) = (Port::new(1)?, Event::manual(false));
+/// port.post(1, 2)?;
+/// assert_eq!(wait_any(&[&stop, &port], Wait::FOREVER)?.index, 1);
+/// assert!(port.get()?.is_some());
+/// # Ok::<(), proactor::Status>(())
+/// ```
 impl<K, M> Waitable for Port<K, M>
 where
     K: Clone + Send + 'static,
