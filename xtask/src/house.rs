@@ -27,6 +27,8 @@ const FENCE: &[&str] = &[
     "crates/proactor/src/sync/",
     // Objects with names: memory shared with other processes.
     "crates/proactor/src/object/named/",
+    // Memory that two processes share, which named objects are measured beside.
+    "crates/cli/src/bench/objects/shared_words.rs",
     // A counting allocator, and a child of vfork: not to be had otherwise.
     "crates/proactor/tests/",
     "crates/proactor/benches/",

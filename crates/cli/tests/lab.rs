@@ -6,7 +6,7 @@ mod common;
 use common::run;
 use serde_json::Value;
 
-const IDEAS: [&str; 10] = [
+const IDEAS: [&str; 19] = [
     "file-offset",
     "file-cache",
     "sync-or-pending",
@@ -17,6 +17,15 @@ const IDEAS: [&str; 10] = [
     "release-order",
     "thread-count",
     "thread-exit",
+    "apc-or-port",
+    "apc-drain",
+    "wait-order",
+    "wait-all-atomic",
+    "pulse",
+    "mutex-abandoned",
+    "locks",
+    "deadlock",
+    "thread-states",
 ];
 
 /// A file's name in a folder of its own for this test, gone afterwards.

@@ -16,10 +16,14 @@ use std::process::ExitCode;
 #[derive(clap::Subcommand)]
 pub enum Bench {
     Objects(objects::Args),
+    /// The other process of a measurement that needs two
+    #[command(hide = true)]
+    Partner(objects::Partner),
 }
 
 pub fn run(bench: &Bench) -> Result<ExitCode, String> {
     match bench {
         Bench::Objects(args) => objects::run(args),
+        Bench::Partner(partner) => objects::partner(partner),
     }
 }

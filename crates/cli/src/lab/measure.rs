@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use proactor::{Packet, Port};
+use proactor::object::Thread;
+use proactor::{Packet, Port, diagnose};
 
 use super::report::Series;
 
@@ -47,6 +48,12 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) -> Result<(), Fai
         std::thread::sleep(Duration::from_micros(20));
     }
     Ok(())
+}
+
+/// Whether the thread waits in this library at this moment.
+pub fn waits(thread: &Thread) -> bool {
+    let Some(id) = thread.kernel_id() else { return false };
+    diagnose::threads().iter().any(|info| info.id == id && !info.waits.is_empty())
 }
 
 /// Times, to be asked for percentiles.

@@ -39,10 +39,16 @@ pub struct Args {
     /// Fewer rounds: a few seconds in all
     #[arg(long)]
     quick: bool,
+    /// Own the mutex of this name until killed, for the experiment with an owner that is
+    #[arg(long, hide = true, value_name = "NAME")]
+    own_mutex: Option<String>,
 }
 
 /// The command. A wrong name is a mistake in the command line, which ends with 2 as clap's own do.
 pub fn run(args: &Args) -> Result<ExitCode, String> {
+    if let Some(name) = &args.own_mutex {
+        return experiments::own_mutex(name);
+    }
     if args.list {
         say::line(&table::list(EXPERIMENTS).trim_end());
         return Ok(ExitCode::SUCCESS);

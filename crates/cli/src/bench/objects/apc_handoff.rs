@@ -1,7 +1,7 @@
 //! A call queued to a thread that waits alertably and one queued back, beside events.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use proactor::object::{Thread, Wait, sleep};
 
@@ -30,6 +30,7 @@ pub const MEASUREMENT: Measurement = Measurement {
 /// How many calls have run on either thread.
 struct Calls {
     caller: Thread,
+    partner: OnceLock<Thread>,
     there: Arc<AtomicUsize>,
     back: Arc<AtomicUsize>,
 }
@@ -37,7 +38,12 @@ struct Calls {
 impl Calls {
     /// For the thread that asks to be the one that begins.
     fn new() -> Calls {
-        Calls { caller: Thread::current(), there: Arc::default(), back: Arc::default() }
+        Calls {
+            caller: Thread::current(),
+            partner: OnceLock::new(),
+            there: Arc::default(),
+            back: Arc::default(),
+        }
     }
 }
 
@@ -57,8 +63,12 @@ fn wait(ran: &AtomicUsize, round: usize) {
 }
 
 impl Handoff for Calls {
-    fn call(&self, partner: &Thread, _: usize) {
-        queue(partner, &self.there);
+    fn meet(&self, partner: &Thread) {
+        self.partner.get_or_init(|| partner.clone());
+    }
+
+    fn call(&self, _: usize) {
+        queue(self.partner.get().expect("the two have met"), &self.there);
     }
 
     fn be_called(&self, round: usize) {

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use proactor::object::{Event, Thread, Wait, wait_one};
+use proactor::Status;
+use proactor::object::{Event, Wait, wait_one};
 use rustix::thread::futex;
 
 use super::Measurement;
@@ -38,13 +39,22 @@ impl Default for Events {
     }
 }
 
-/// An endless wait for an event of this process has nothing to fail with.
+impl Events {
+    /// Two that another process knows by the same name.
+    pub fn named(name: &str) -> Result<Events, Status> {
+        let event =
+            |which| Event::create_named(&format!("{name}-{which}"), false, false).map(|(event, _)| event);
+        Ok(Events { there: event("there")?, back: event("back")? })
+    }
+}
+
+/// An endless wait for an event that is at hand has nothing to fail with.
 fn wait(event: &Event) {
     wait_one(event, Wait::FOREVER).expect("an endless wait ends when the event is set");
 }
 
 impl Handoff for Events {
-    fn call(&self, _: &Thread, _: usize) {
+    fn call(&self, _: usize) {
         self.there.set();
     }
 
@@ -67,31 +77,31 @@ struct Futexes {
     back: AtomicU32,
 }
 
-fn hand(word: &AtomicU32) {
+pub fn hand(word: &AtomicU32, flags: futex::Flags) {
     word.store(1, Ordering::Release);
-    let _ = futex::wake(word, futex::Flags::PRIVATE, 1);
+    let _ = futex::wake(word, flags, 1);
 }
 
-fn take(word: &AtomicU32) {
+pub fn take(word: &AtomicU32, flags: futex::Flags) {
     while word.swap(0, Ordering::Acquire) == 0 {
-        let _ = futex::wait(word, futex::Flags::PRIVATE, 0, None);
+        let _ = futex::wait(word, flags, 0, None);
     }
 }
 
 impl Handoff for Futexes {
-    fn call(&self, _: &Thread, _: usize) {
-        hand(&self.there);
+    fn call(&self, _: usize) {
+        hand(&self.there, futex::Flags::PRIVATE);
     }
 
     fn be_called(&self, _: usize) {
-        take(&self.there);
+        take(&self.there, futex::Flags::PRIVATE);
     }
 
     fn answer(&self, _: usize) {
-        hand(&self.back);
+        hand(&self.back, futex::Flags::PRIVATE);
     }
 
     fn be_answered(&self, _: usize) {
-        take(&self.back);
+        take(&self.back, futex::Flags::PRIVATE);
     }
 }

@@ -13,8 +13,10 @@ use crate::lab::measure::{Effort, Failure};
 
 /// A way to hand over. Rounds are counted from 0, by both threads alike.
 pub trait Handoff: Send + Sync + 'static {
+    /// Before the first round, where the two are threads of one process.
+    fn meet(&self, _partner: &Thread) {}
     /// Hands over to the partner.
-    fn call(&self, partner: &Thread, round: usize);
+    fn call(&self, round: usize);
     /// The partner waits for the call,
     fn be_called(&self, round: usize);
     /// and hands back.
@@ -48,25 +50,30 @@ impl<H: Handoff> Partner<H> {
             0
         };
         let thread = Builder::new().name("partner").spawn(answer)?;
+        handoff.meet(&thread);
         Ok(Partner { handoff, thread, end, round: 0 })
     }
 
-    /// There and back so many times, each timed.
     fn rounds(&mut self, rounds: usize, times: &mut Times) {
-        for _ in 0..rounds {
-            let start = Instant::now();
-            self.handoff.call(&self.thread, self.round);
-            self.handoff.be_answered(self.round);
-            times.add(start.elapsed(), 1);
-            self.round += 1;
-        }
+        there_and_back(&*self.handoff, &mut self.round, rounds, times);
+    }
+}
+
+/// There and back so many times, each timed.
+pub fn there_and_back(handoff: &impl Handoff, round: &mut usize, rounds: usize, times: &mut Times) {
+    for _ in 0..rounds {
+        let start = Instant::now();
+        handoff.call(*round);
+        handoff.be_answered(*round);
+        times.add(start.elapsed(), 1);
+        *round += 1;
     }
 }
 
 impl<H: Handoff> Drop for Partner<H> {
     fn drop(&mut self) {
         self.end.store(true, Ordering::Release);
-        self.handoff.call(&self.thread, self.round);
+        self.handoff.call(self.round);
         let _ = wait_one(&self.thread, Wait::FOREVER);
     }
 }

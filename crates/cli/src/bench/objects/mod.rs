@@ -4,11 +4,16 @@ mod apc_handoff;
 mod event_handoff;
 mod event_set;
 mod handoff;
+mod named_handoff;
+mod section_alone;
+mod section_contended;
+mod shared_words;
 mod wait_any;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+pub use self::named_handoff::{Partner, partner};
 use super::measure::Rounds;
 use super::report::{self, Figure, Report, Target};
 use crate::lab::measure::{Effort, Failure};
@@ -49,8 +54,15 @@ impl Measurement {
     }
 }
 
-const MEASUREMENTS: &[Measurement] =
-    &[event_set::MEASUREMENT, event_handoff::MEASUREMENT, wait_any::MEASUREMENT, apc_handoff::MEASUREMENT];
+const MEASUREMENTS: &[Measurement] = &[
+    section_alone::MEASUREMENT,
+    section_contended::MEASUREMENT,
+    event_set::MEASUREMENT,
+    event_handoff::MEASUREMENT,
+    wait_any::MEASUREMENT,
+    apc_handoff::MEASUREMENT,
+    named_handoff::MEASUREMENT,
+];
 
 /// The command. A wrong name is a mistake in the command line, which ends with 2 as clap's own do.
 pub fn run(args: &Args) -> Result<ExitCode, String> {

@@ -1,6 +1,6 @@
 //! A wait for any of 64 events, beside a wait for one.
 
-use proactor::object::{Event, MAXIMUM_WAIT_OBJECTS, Thread, Wait, Waitable, wait_any};
+use proactor::object::{Event, MAXIMUM_WAIT_OBJECTS, Wait, Waitable, wait_any};
 
 use super::Measurement;
 use super::event_handoff::Events;
@@ -49,7 +49,7 @@ fn wait(events: &[Event], round: usize) {
 }
 
 impl Handoff for AnyOf {
-    fn call(&self, _: &Thread, round: usize) {
+    fn call(&self, round: usize) {
         nth(&self.there, round).set();
     }
 

@@ -1,17 +1,27 @@
 //! The experiments, in the order in which they are best read.
 
+mod apc_drain;
+mod apc_or_port;
 mod blocked_worker;
 mod blockers;
 mod concurrency_limit;
+mod deadlock;
 mod file_cache;
 mod file_offset;
+mod locks;
+mod mutex_abandoned;
+mod pulse;
 mod release_order;
 mod send_order;
 mod skip_on_success;
 mod sync_or_pending;
 mod thread_count;
 mod thread_exit;
+mod thread_states;
+mod wait_all_atomic;
+mod wait_order;
 
+pub use self::mutex_abandoned::own_mutex;
 use super::measure::{Effort, Failure};
 use super::report::Measured;
 
@@ -37,6 +47,15 @@ pub const EXPERIMENTS: &[Experiment] = &[
     release_order::EXPERIMENT,
     thread_count::EXPERIMENT,
     thread_exit::EXPERIMENT,
+    apc_or_port::EXPERIMENT,
+    apc_drain::EXPERIMENT,
+    wait_order::EXPERIMENT,
+    wait_all_atomic::EXPERIMENT,
+    pulse::EXPERIMENT,
+    mutex_abandoned::EXPERIMENT,
+    locks::EXPERIMENT,
+    deadlock::EXPERIMENT,
+    thread_states::EXPERIMENT,
 ];
 
 #[cfg(test)]
