@@ -19,11 +19,13 @@ const LONG: Wait = Wait::at_most(common::PATIENCE);
 /// A name that no other test uses, in a directory that no other program does.
 fn name(what: &str) -> String {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let directory = PathBuf::from(format!("/dev/shm/proactor-names-{}", std::process::id()));
-        set_namespace(&directory).unwrap();
-    });
-    format!("{what} of {:?}", std::thread::current().id())
+    ONCE.call_once(|| set_namespace(&directory()).unwrap());
+    format!("{what} of {:?} of {}", std::thread::current().id(), std::process::id())
+}
+
+/// One for all runs, since it stays.
+fn directory() -> PathBuf {
+    format!("/dev/shm/proactor-tests-{}", rustix::process::geteuid().as_raw()).into()
 }
 
 /// Another handle's set, while this thread waits.
@@ -52,9 +54,8 @@ fn s180_creating_an_existing_event_opens_it_as_it_is() {
 }
 
 #[test]
-fn s218_s219_another_kind_and_a_missing_name_are_refused() {
+fn s218_another_kind_is_refused() {
     let name = name("object");
-    assert_eq!(Mutex::open(&name).map(drop), Err(Status::OBJECT_NAME_NOT_FOUND));
     let (_event, _) = Event::create_named(&name, true, true).unwrap();
     for refused in [
         Mutex::open(&name).map(drop),
@@ -65,6 +66,19 @@ fn s218_s219_another_kind_and_a_missing_name_are_refused() {
         Timer::create_named(&name, false).map(drop),
     ] {
         assert_eq!(refused, Err(Status::OBJECT_TYPE_MISMATCH));
+    }
+}
+
+#[test]
+fn s219_a_missing_name_is_not_found() {
+    let name = name("object");
+    for refused in [
+        Event::open(&name).map(drop),
+        Mutex::open(&name).map(drop),
+        Semaphore::open(&name).map(drop),
+        Timer::open(&name).map(drop),
+    ] {
+        assert_eq!(refused, Err(Status::OBJECT_NAME_NOT_FOUND));
     }
 }
 
@@ -151,6 +165,30 @@ fn a_call_ends_an_alertable_wait_for_a_named_object() {
 }
 
 #[test]
+fn a_worker_that_waits_for_a_named_object_is_replaced_at_once() {
+    let (event, _) = Event::create_named(&name("event"), false, false).unwrap();
+    let port: proactor::Port<usize, usize> = proactor::Port::new(1).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(packet) = port.get().unwrap() {
+                    if packet.key == 1 {
+                        // For the handler of the other packet.
+                        wait_one(&event, LONG).unwrap();
+                        port.close();
+                    } else {
+                        assert!(!event.set());
+                    }
+                }
+            });
+        }
+        port.post(1, 0).unwrap();
+        port.post(2, 0).unwrap();
+    });
+    assert!(port.snapshot().declared_blocked >= 1);
+}
+
+#[test]
 fn signal_and_wait_takes_named_objects() {
     let (event, _) = Event::create_named(&name("event"), false, false).unwrap();
     for _ in 0..100 {
@@ -225,8 +263,7 @@ fn what_no_name_may_be_is_refused() {
 
 #[test]
 fn the_library_says_where_its_names_are() {
-    let directory = PathBuf::from(format!("/dev/shm/proactor-names-{}", std::process::id()));
     let (_event, _) = Event::create_named(&name("shown"), true, true).unwrap();
-    assert!(std::fs::read_dir(directory).unwrap().count() > 0);
+    assert!(std::fs::read_dir(directory()).unwrap().count() > 0);
     assert_eq!(set_namespace(std::path::Path::new("relative")), Err(Status::INVALID_PARAMETER));
 }

@@ -39,6 +39,17 @@ impl Spins {
     }
 }
 
+impl Spins {
+    /// The same without offering the processor: that is for those who wait for another thread of this process. One of
+    /// another process seldom is who gets it, and on a busy machine whoever does keeps it for milliseconds.
+    pub(crate) fn spinning_until(&self, come: impl Fn() -> bool) -> bool {
+        let waits = self.waits.load(Relaxed).wrapping_add(1);
+        self.waits.store(waits, Relaxed);
+        let tries = waits % AGAIN == 1;
+        several_processors() && worth(&self.spin_credit, tries, || look(SPINS, std::hint::spin_loop, &come))
+    }
+}
+
 /// Looks in one way, if it has credit or is tried without.
 fn worth(credit: &AtomicU8, tries: bool, look: impl FnOnce() -> bool) -> bool {
     let left = credit.load(Relaxed);

@@ -316,7 +316,7 @@ impl<'a, L: Locals> Wait<'a, L> {
             && self.named.len() <= FEW
         {
             let changed = |(named, seen): (&&Named, &u32)| named.sequence().load(Acquire) != *seen;
-            spins.until(|| self.named.iter().zip(&self.seen).any(changed));
+            spins.spinning_until(|| self.named.iter().zip(&self.seen).any(changed));
         }
     }
 }
