@@ -40,13 +40,18 @@ impl Spins {
 }
 
 impl Spins {
-    /// The same without offering the processor: that is for those who wait for another thread of this process. One of
-    /// another process seldom is who gets it, and on a busy machine whoever does keeps it for milliseconds.
-    pub(crate) fn spinning_until(&self, come: impl Fn() -> bool) -> bool {
+    /// Whether `spinning_until` is worth a try in the wait that begins.
+    pub(crate) fn promises(&self) -> bool {
         let waits = self.waits.load(Relaxed).wrapping_add(1);
         self.waits.store(waits, Relaxed);
-        let tries = waits % AGAIN == 1;
-        several_processors() && worth(&self.spin_credit, tries, || look(SPINS, std::hint::spin_loop, &come))
+        several_processors() && (waits % AGAIN == 1 || self.spin_credit.load(Relaxed) != 0)
+    }
+
+    /// Looks for a while without offering the processor: that is for those who wait for another thread of this
+    /// process. One of another process seldom is who gets it, and on a busy machine whoever does keeps it for
+    /// milliseconds.
+    pub(crate) fn spinning_until(&self, come: impl Fn() -> bool) -> bool {
+        worth(&self.spin_credit, true, || look(SPINS, std::hint::spin_loop, &come))
     }
 }
 

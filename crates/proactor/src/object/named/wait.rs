@@ -92,10 +92,11 @@ pub(crate) fn wait(items: &[Item<'_>], locals: &impl Locals, how: &How<'_>) -> R
     let mut wait = Wait::new(items, locals, how)?;
     // Where there is no time to find a dead owner later, it is asked about at once.
     let hasty = how.deadline.is_some_and(|deadline| deadline <= Instant::now());
-    let mut step = wait.look(hasty, false)?;
-    if let Step::Sleep(_) = step {
+    let spins = how.spins.filter(|spins| wait.is_quick_to_look() && spins.promises());
+    let mut step = wait.look(hasty, spins.is_none())?;
+    if let (Step::Sleep(_), Some(spins)) = (&step, spins) {
         // Not enlisted meanwhile: who signals now is spared the system call that wakes.
-        wait.spin();
+        wait.spin(spins);
         step = wait.look(false, true)?;
     }
     match step {
@@ -157,9 +158,8 @@ impl<'a, L: Locals> Wait<'a, L> {
 
     /// Locks everything, takes what can be taken, and otherwise prepares for a sleep.
     fn look(&mut self, thorough: bool, enlists: bool) -> Result<Step> {
-        let named: Vec<&'a Named> = self.named.clone();
-        let mut guards = Vec::with_capacity(named.len());
-        for named in named {
+        let mut guards: Vec<Guard<'a>> = Vec::with_capacity(self.named.len());
+        for named in &self.named {
             guards.push(named.lock()?);
         }
         if self.pulses.is_empty() {
@@ -310,13 +310,14 @@ impl<'a, L: Locals> Wait<'a, L> {
         self.named.iter().for_each(|named| named.delist(choosy));
     }
 
-    /// Looks a little longer, where nobody else has to be looked at too.
-    fn spin(&self) {
-        if let (Some(spins), None) = (self.how.spins, self.how.parker)
-            && self.named.len() <= FEW
-        {
-            let changed = |(named, seen): (&&Named, &u32)| named.sequence().load(Acquire) != *seen;
-            spins.spinning_until(|| self.named.iter().zip(&self.seen).any(changed));
-        }
+    /// Whether nothing but a few sequences has to be looked at.
+    fn is_quick_to_look(&self) -> bool {
+        self.how.parker.is_none() && self.named.len() <= FEW
+    }
+
+    /// Looks a little longer.
+    fn spin(&self, spins: &Spins) {
+        let changed = |(named, seen): (&&Named, &u32)| named.sequence().load(Acquire) != *seen;
+        spins.spinning_until(|| self.named.iter().zip(&self.seen).any(changed));
     }
 }
