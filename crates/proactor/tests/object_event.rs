@@ -127,7 +127,9 @@ fn s178_a_thread_that_is_out_of_its_wait_misses_a_pulse() {
     let event = Event::manual(false);
     let waiting = event.clone();
     let (tell, told) = std::sync::mpsc::channel();
+    let (begin, begun) = std::sync::mpsc::channel();
     let thread = Thread::spawn(move || {
+        begin.send(()).unwrap();
         let waited = wait_one(&waiting, Wait::FOREVER.alertably());
         assert_eq!(waited, Err(Status::USER_APC));
         tell.send(wait_one(&waiting, Wait::NOW)).unwrap();
@@ -135,6 +137,8 @@ fn s178_a_thread_that_is_out_of_its_wait_misses_a_pulse() {
     })
     .unwrap();
     let pulsed = event.clone();
+    // One queued before it would run before the start routine.
+    begun.recv_timeout(PATIENCE).unwrap();
     // In the call the thread is not in its wait.
     thread.queue_apc(move || assert!(!pulsed.pulse())).unwrap();
     assert_eq!(told.recv_timeout(PATIENCE).unwrap(), Err(Status::TIMEOUT));

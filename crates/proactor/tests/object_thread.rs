@@ -441,3 +441,71 @@ fn it_begins_with_the_priority_it_was_given() {
         assert_eq!(ended(&thread), Some(1));
     }
 }
+
+thread_local!(static AT_THE_END: RefCell<Option<Box<dyn std::any::Any>>> = const { RefCell::new(None) });
+
+/// Runs the closure when the thread's own data goes.
+struct AtTheEnd<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for AtTheEnd<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+fn at_the_end(run: impl FnMut() + 'static) {
+    AT_THE_END.set(Some(Box::new(AtTheEnd(run))));
+}
+
+#[test]
+fn what_a_foreign_thread_still_owns_while_its_own_data_goes_is_its_own() {
+    // Its data is used before anything of the library's, so it would go last of all thread-local data.
+    let mutex = Mutex::new(false);
+    let (late, (tell, told)) = (mutex.clone(), channel());
+    let thread = std::thread::spawn(move || {
+        let taken = late.clone();
+        at_the_end(move || tell.send((late.is_mine(), late.release())).unwrap());
+        wait_one(&taken, SOON).unwrap();
+    });
+    thread.join().unwrap();
+    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), (true, Ok(1)));
+    assert!(!wait_one(&mutex, Wait::NOW).unwrap().abandoned);
+}
+
+#[test]
+fn what_a_foreign_thread_takes_while_its_own_data_goes_is_abandoned_and_its_end_is_told_after() {
+    let mutex = Mutex::new(false);
+    let (late, (tell, told)) = (mutex.clone(), channel());
+    let thread = std::thread::spawn(move || {
+        at_the_end(move || {
+            wait_one(&late, SOON).unwrap();
+            tell.send(Thread::current()).unwrap();
+        });
+        let other = Mutex::new(true);
+        other.release().unwrap();
+    });
+    let seen = told.recv_timeout(PATIENCE).unwrap();
+    thread.join().unwrap();
+    assert_eq!(ended(&seen), Some(0));
+    assert!(seen.queue_apc(|| ()).is_err());
+    assert!(wait_one(&mutex, SOON).unwrap().abandoned);
+}
+
+#[test]
+fn a_call_that_never_ran_and_panics_as_it_is_dropped_takes_nothing_with_it() {
+    let dropped = Arc::new(AtomicUsize::new(0));
+    let count = dropped.clone();
+    let thread = Thread::spawn(move || {
+        for _ in 0..3 {
+            let count = count.clone();
+            let bomb = AtTheEnd(move || {
+                count.fetch_add(1, SeqCst);
+                panic!("as it is dropped");
+            });
+            Thread::current().queue_apc(move || drop(bomb)).unwrap();
+        }
+        5
+    });
+    assert_eq!(ended(&thread.unwrap()), Some(5));
+    assert_eq!(dropped.load(SeqCst), 3);
+}

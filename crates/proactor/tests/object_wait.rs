@@ -335,3 +335,39 @@ fn random_waits_and_signals_keep_the_ledger_balanced() {
     println!("{waits} waits satisfied, {misses} not in time");
     assert!(waits > 100, "{waits} waits were satisfied");
 }
+
+#[test]
+fn s159_one_that_was_signalled_before_another_is_found_before_it() {
+    const ROUNDS: usize = 20_000;
+    let (first, second) = (Event::manual(false), Event::manual(false));
+    let (begun, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 1..=ROUNDS {
+                while begun.load(SeqCst) < round {
+                    std::thread::yield_now();
+                }
+                (0..round % 40).for_each(|_| std::hint::spin_loop());
+                first.set();
+                second.set();
+                done.store(round, SeqCst);
+            }
+        });
+        for round in 1..=ROUNDS {
+            second.reset();
+            first.reset();
+            begun.store(round, SeqCst);
+            let waited = loop {
+                let wait = if round % 2 == 0 { SOON } else { Wait::NOW };
+                match wait_any(&[&first, &second], wait) {
+                    Ok(waited) => break waited,
+                    Err(_) => std::thread::yield_now(),
+                }
+            };
+            assert_eq!(waited.index, 0);
+            while done.load(SeqCst) < round {
+                std::thread::yield_now();
+            }
+        }
+    });
+}

@@ -3,6 +3,7 @@
 mod common;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
@@ -190,4 +191,23 @@ fn readers_see_whole_changes_and_no_change_is_lost() {
         }
     });
     assert_eq!(lock.into_inner(), (2 * EACH, 2 * EACH));
+}
+
+#[test]
+fn giving_back_what_is_not_shared_disturbs_nobody() {
+    const ROUNDS: usize = 100_000;
+    let (lock, over) = (RawRwLock::default(), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(SeqCst) {
+                assert!(!lock.release_shared(), "nobody shares it");
+            }
+        });
+        for _ in 0..ROUNDS {
+            lock.acquire_exclusive();
+            assert!(lock.release_exclusive());
+        }
+        over.store(true, SeqCst);
+    });
+    assert_eq!(lock.raw_value(), 0);
 }

@@ -118,9 +118,9 @@ impl fmt::Display for ObjectInfo {
 /// most of it the kernel's.
 ///
 /// ```
-/// let me = std::thread::current();
 /// let threads = proactor::diagnose::threads();
-/// assert!(threads.iter().any(|thread| Some(&*thread.name) == me.name()));
+/// // The first thread of a process has the number of the process.
+/// assert!(threads.iter().any(|thread| thread.id == std::process::id()));
 /// ```
 pub fn threads() -> Vec<ThreadInfo> {
     /// A wait for an object with a name is taken up anew several times a second, to see whether its owner's process

@@ -4,6 +4,7 @@
 //! they say which group they are of, and one whose group is running waits its turn in the queue.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::status::Status;
@@ -171,7 +172,10 @@ impl Queue {
             inner.closed = true;
             std::mem::take(&mut inner.calls)
         };
-        drop(left);
+        // Values of the user's go here, at the thread's end: a panic of one must not take the others with it.
+        for apc in left {
+            drop(catch_unwind(AssertUnwindSafe(|| drop(apc))));
+        }
     }
 }
 

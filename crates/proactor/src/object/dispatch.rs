@@ -14,6 +14,9 @@ use std::sync::Arc;
 use super::atomic::{AtomicU64, Guard, Lock, Ordering, Parker};
 use super::state::State;
 
+/// Objects one wait takes at most (S158).
+pub const MOST_OBJECTS: usize = 64;
+
 /// What a waiter's word says: a phase and, above it, which object, and which of the thread's waits it is.
 const AT_REST: u64 = 0;
 const WAITS: u64 = 1;
@@ -306,8 +309,40 @@ pub fn try_take(objects: &[&Arc<Header>], all: bool, thread: u32) -> Option<Outc
         let mut inners = lock_all(&set);
         return take_locked(&mut inners, thread);
     }
-    objects.iter().enumerate().find_map(|(index, header)| {
-        let abandoned = header.take_now(thread)?;
+    let (first, rest) = objects.split_first()?;
+    if let Some(abandoned) = first.take_now(thread) {
+        return Some(Outcome::Taken { index: 0, abandoned });
+    }
+    for (at, header) in rest.iter().enumerate() {
+        // One before it may have been signalled since it was looked at, even before this one was. Only a look at
+        // all of them at one moment tells (S159).
+        if header.look(|state| state.is_signalled(thread))
+            && let Some(outcome) = take_lowest(&objects[..at + 2], thread)
+        {
+            return Some(outcome);
+        }
+    }
+    None
+}
+
+/// Takes the first that is signalled at a moment at which all are locked.
+fn take_lowest(objects: &[&Arc<Header>], thread: u32) -> Option<Outcome> {
+    let address = |at: u8| Arc::as_ptr(objects[usize::from(at)]).addr();
+    let mut order: [u8; MOST_OBJECTS] = std::array::from_fn(|at| at as u8);
+    let order = &mut order[..objects.len()];
+    // An object that is there twice is locked at its lower place.
+    order.sort_unstable_by_key(|at| (address(*at), *at));
+    let mut inners = [const { None }; MOST_OBJECTS];
+    let mut last = None;
+    for at in order {
+        let here = address(*at);
+        if last.replace(here) != Some(here) {
+            inners[usize::from(*at)] = Some(objects[usize::from(*at)].inner.lock());
+        }
+    }
+    inners.iter_mut().enumerate().find_map(|(index, inner)| {
+        let state = &mut inner.as_mut()?.state;
+        let abandoned = state.is_signalled(thread).then(|| state.take(thread))?;
         Some(Outcome::Taken { index, abandoned })
     })
 }

@@ -18,7 +18,7 @@ use crate::sync::seat::blocking;
 use crate::sync::thread::ThreadNo;
 
 /// Objects one wait takes at most (S158).
-pub const MAXIMUM_WAIT_OBJECTS: usize = 64;
+pub const MAXIMUM_WAIT_OBJECTS: usize = dispatch::MOST_OBJECTS;
 
 /// How long to wait, and whether calls queued to this thread may run meanwhile.
 ///

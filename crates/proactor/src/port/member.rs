@@ -1,6 +1,7 @@
 //! Which port a thread belongs to: the one it took from last, until it takes from another or ends (S053).
 
 use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
@@ -52,9 +53,11 @@ impl Member {
 
 impl Drop for Member {
     fn drop(&mut self) {
-        if let Some(home) = self.home.upgrade() {
-            home.left(&self.worker);
-        }
+        let Some(home) = self.home.upgrade() else { return };
+        home.left(&self.worker);
+        // It may be the last to hold the port, whose keys are the user's; and at a thread's end, where this may be,
+        // a panic would end the process.
+        drop(catch_unwind(AssertUnwindSafe(|| drop(home))));
     }
 }
 

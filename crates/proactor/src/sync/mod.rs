@@ -25,6 +25,7 @@ mod condvar;
 mod critical_section;
 pub(crate) mod fence;
 mod interlocked;
+pub(crate) mod late;
 pub(crate) mod lock;
 mod lot;
 mod once;

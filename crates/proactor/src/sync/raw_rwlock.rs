@@ -114,10 +114,15 @@ impl RawRwLock {
     /// `ReleaseSRWLockShared`.
     #[inline]
     pub fn release_shared(&self) -> bool {
-        let before = self.word.fetch_sub(READER, Release);
-        if before & READERS == 0 {
-            self.word.fetch_add(READER, Relaxed);
-            return false;
+        let mut before = self.word.load(Relaxed);
+        loop {
+            if before & READERS == 0 {
+                return false;
+            }
+            match self.word.compare_exchange_weak(before, before - READER, Release, Relaxed) {
+                Ok(_) => break,
+                Err(now) => before = now,
+            }
         }
         if before & (READERS | DRAINING) == READER | DRAINING {
             // Only the address is used: the writer may have seen the last reader leave, and be gone with the lock.

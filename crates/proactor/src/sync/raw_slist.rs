@@ -114,7 +114,8 @@ impl RawSList {
             let entry = head(word)?;
             // SAFETY: it is in the list, since only this thread removes entries while `POPPING` is set; and what is
             // in the list is there, as whoever pushed it said.
-            let next = unsafe { entry.as_ref() }.next().map_or(0, |next| next.addr().get() as u64);
+            let next =
+                unsafe { entry.as_ref() }.next().map_or(0, |next| next.as_ptr().expose_provenance() as u64);
             let depth = (word & !(HEAD | POPPING)).wrapping_sub(ONE);
             match self.word.compare_exchange_weak(word, depth | next, AcqRel, Acquire) {
                 Ok(_) => return Some(entry),

@@ -5,10 +5,12 @@
 //! looked at, and taken to end the loan; so what is looked at is there.
 #![allow(unsafe_code)]
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 
+use super::late::{Late, Slot};
 use super::lock::Lock;
 use super::thread::{ThreadNo, kernel_id};
 
@@ -90,7 +92,14 @@ impl Drop for Entry {
     }
 }
 
-thread_local!(static MINE: Entry = Entry(Record::new()));
+thread_local!(static SLOT: Slot<Entry> = const { Cell::new(std::ptr::null()) });
+
+/// The last to go: until then the thread may take a mutex.
+static MINE: Late<Entry> = Late::new(&SLOT, true);
+
+fn new_entry() -> Entry {
+    Entry(Record::new())
+}
 
 impl Record {
     fn new() -> Arc<Record> {
@@ -168,7 +177,7 @@ impl Record {
 
 /// This thread's record; `None` when the thread is past its thread-local data.
 pub(crate) fn current() -> Option<Arc<Record>> {
-    MINE.try_with(|entry| entry.0.clone()).ok()
+    MINE.with(new_entry, |entry| Some(entry?.0.clone()))
 }
 
 /// Every thread that has a record, in the order of their numbers.
@@ -189,15 +198,13 @@ pub(crate) fn waiting<R>(resources: &[&dyn Resource], all: bool, f: impl FnOnce(
     // which the caller's borrow lasts; `Lent` ends it also when `f` panics.
     let resources =
         unsafe { std::mem::transmute::<*const [&dyn Resource], *const [&'static dyn Resource]>(resources) };
-    let _lent = MINE
-        .try_with(|entry| {
-            let mut waits = entry.0.waits.lock();
-            entry.0.begun.fetch_add(1, Relaxed);
-            waits.push(Loan { all, resources });
-            drop(waits);
-            Lent
-        })
-        .ok();
+    let _lent = MINE.with(new_entry, |entry| {
+        let record = &entry?.0;
+        let mut waits = record.waits.lock();
+        record.begun.fetch_add(1, Relaxed);
+        waits.push(Loan { all, resources });
+        Some(Lent)
+    });
     f()
 }
 
@@ -206,7 +213,7 @@ struct Lent;
 impl Drop for Lent {
     fn drop(&mut self) {
         // Made by this thread while it had its entry, which it keeps at least as long as its stack.
-        let _ = MINE.try_with(|entry| entry.0.waits.lock().pop());
+        MINE.peek(|entry| entry.map(|entry| entry.0.waits.lock().pop()));
     }
 }
 

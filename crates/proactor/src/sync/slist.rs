@@ -1,6 +1,7 @@
 //! The interlocked list for values: each in a box of its own, whose entry is in the list.
 #![allow(unsafe_code)]
 
+use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -22,9 +23,20 @@ use super::raw_slist::{RawSList, SListEntry};
 /// assert!(SPARE.pop().is_none());
 /// # drop(buffer);
 /// ```
+///
+/// What is put in comes out as what it was: a list of long-lived values does not pass for one of short-lived.
+///
+/// ```compile_fail
+/// # use proactor::sync::SList;
+/// fn smuggle<'a>(list: &SList<&'static str>, short: &'a str) {
+///     let shorter: &SList<&'a str> = list;
+///     shorter.push(short);
+/// }
+/// ```
 pub struct SList<T> {
     raw: RawSList,
-    owns: PhantomData<Box<T>>,
+    /// Values go in and out through shared references, so it is invariant, as a cell is.
+    owns: PhantomData<UnsafeCell<Box<T>>>,
 }
 
 #[repr(C)]

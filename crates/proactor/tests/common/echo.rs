@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::*};
 
-use proactor::{BufPool, Op, Packet, Port, Socket, Workers, op};
+use proactor::{BufPool, Op, Packet, Port, Socket, Status, Workers, op};
 
 /// Accepts that wait at once.
 const ACCEPTS: usize = 8;
@@ -102,7 +102,11 @@ impl Context {
         let _ = socket.set_nodelay(true);
         self.open.fetch_add(1, SeqCst);
         let session = Arc::new(Session { socket, open: self.open.clone() });
-        session.socket.associate(&self.port, Some(session.clone())).unwrap();
+        match session.socket.associate(&self.port, Some(session.clone())) {
+            // The server was stopped with this one on its way in.
+            Err(Status::INVALID_HANDLE) => return,
+            associated => associated.unwrap(),
+        }
         if session.socket.recv(op::Recv::pooled(&self.pool)).is_err() {
             let _ = session.socket.close();
         }

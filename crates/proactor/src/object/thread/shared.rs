@@ -1,6 +1,6 @@
 //! What a thread and those who know it share: its calls, its park, its end.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::*};
 
@@ -11,6 +11,7 @@ use crate::object::body::Local;
 use crate::object::dispatch::Waiter;
 use crate::object::state::State;
 use crate::status::Status;
+use crate::sync::late::{Late, Slot};
 use crate::sync::record;
 use crate::sync::spins::Spins;
 use crate::sync::thread::{ThreadNo, kernel_id};
@@ -145,7 +146,9 @@ impl Drop for Mine {
     }
 }
 
-thread_local!(static MINE: OnceCell<Mine> = const { OnceCell::new() });
+thread_local!(static SLOT: Slot<Mine> = const { Cell::new(std::ptr::null()) });
+
+static MINE: Late<Mine> = Late::new(&SLOT, false);
 
 /// This thread, as others know it.
 pub(crate) fn mine() -> Arc<Shared> {
@@ -155,17 +158,20 @@ pub(crate) fn mine() -> Arc<Shared> {
 /// Does something with what others know of this thread.
 #[inline]
 pub(crate) fn with_mine<R>(with: impl FnOnce(&Arc<Shared>) -> R) -> R {
-    let mut with = Some(with);
-    let known = MINE.try_with(|mine| {
-        let mine = mine.get_or_init(|| Mine { shared: foreign(), exit_code: Cell::new(0) });
-        with.take().map(|with| with(&mine.shared))
-    });
-    match (known, with) {
-        (Ok(Some(result)), _) => result,
-        // Past its thread-local data the thread is new to others each time.
-        (_, Some(with)) => with(&foreign()),
-        _ => unreachable!("it is called where it is taken"),
-    }
+    let make = || Mine { shared: foreign(), exit_code: Cell::new(0) };
+    MINE.with(make, |mine| match mine {
+        Some(mine) => with(&mine.shared),
+        // It has ended, to all others; what it still does it does as a thread that nobody can reach.
+        None => with(&nobody()),
+    })
+}
+
+/// A thread after its end: it can wait, and nothing else.
+#[cold]
+fn nobody() -> Arc<Shared> {
+    let shared = Shared::new(ThreadNo::current(), None, Gate::open());
+    shared.end(0);
+    shared
 }
 
 /// A thread that was not started here.
@@ -179,25 +185,26 @@ fn foreign() -> Arc<Shared> {
 /// This thread, which has just begun, is `shared`.
 pub(super) fn become_known(shared: &Arc<Shared>) {
     shared.begin();
-    // Thread-local data goes in the opposite order of its first use. So whatever the thread still does while its own
-    // goes, such as taking a mutex, is in its record when its end is told.
-    drop(record::current());
-    let mine = Mine { shared: shared.clone(), exit_code: Cell::new(Thread::PANICKED) };
-    let before = MINE.with(|slot| slot.set(mine));
-    assert!(before.is_ok(), "nothing of ours runs in a thread before this");
+    let mut first = false;
+    let make = || {
+        first = true;
+        Mine { shared: shared.clone(), exit_code: Cell::new(Thread::PANICKED) }
+    };
+    let known = MINE.with(make, |mine| mine.is_some());
+    if !known {
+        // Without a key for it the thread could not tell its end: it tells that now, and runs all the same.
+        return shared.end(Thread::PANICKED);
+    }
+    assert!(first, "nothing of ours runs in a thread before this");
 }
 
 /// What this thread ends with.
 pub(super) fn set_exit_code(exit_code: u32) {
-    MINE.with(|mine| {
-        if let Some(mine) = mine.get() {
-            mine.exit_code.set(exit_code);
-        }
-    });
+    MINE.peek(|mine| mine.map(|mine| mine.exit_code.set(exit_code)));
 }
 
 /// Runs the calls queued to this thread; returns whether there were any.
 pub(crate) fn run_apcs() -> bool {
     // Without an entry nothing was ever queued.
-    MINE.try_with(|mine| mine.get().is_some_and(|mine| mine.shared.apcs.run())).unwrap_or(false)
+    MINE.peek(|mine| mine.is_some_and(|mine| mine.shared.apcs.run()))
 }
