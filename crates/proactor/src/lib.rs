@@ -18,6 +18,9 @@
 //! - [`Overlapped`]: an operation to wait for instead of a packet.
 //! - [`Status`]: how an operation ended, in Windows' terms, Winsock's and Linux'.
 //! - [`Limits`], [`snapshot`]: what there is at most, and what there is now.
+//! - [`object`]: events, mutexes, semaphores, timers, threads and processes; one wait for any or all of them; calls
+//!   queued to a thread; names that processes share.
+//! - [`sync`]: the locks that stay in user mode, in which a worker that sleeps is replaced at once.
 //! - [`diagnose`]: who waits for whom, who waits in a circle, and looking into a process from outside.
 //!
 //! Numbers such as S052 in this documentation name the statements about Windows that the library keeps; they are
@@ -33,7 +36,7 @@
 //! - A thread becomes a worker of a port by its first `get`, and counts as running until it waits again, blocks,
 //!   ends, or takes from another port.
 //!
-//! Linux 5.11 or newer. No `unsafe` outside `driver/` and `sync/`.
+//! Linux 5.11 or newer. No `unsafe` outside `driver/`, `sync/` and `object/named/`.
 #![warn(missing_docs)]
 
 pub mod diagnose;
