@@ -5,6 +5,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use proactor::object::Event;
 use proactor::{Port, Socket, files, processors};
 use rustix::process::{Resource, getrlimit};
 use serde::Serialize;
@@ -93,6 +94,7 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
         locked_memory(),
         open_files(),
         monitor(),
+        named_objects(),
         processors_check(),
         memory(),
         perf_events(),
@@ -213,6 +215,20 @@ fn open_files() -> Check {
         "beyond so many connections a server stops accepting until others have ended",
         "raise the hard limit: `ulimit -n 20000` as root, `* hard nofile 20000` in /etc/security/limits.conf, \
          LimitNOFILE=20000 of systemd, or --ulimit nofile=20000 of Docker",
+    )
+}
+
+fn named_objects() -> Check {
+    let made = Event::create_named(&format!("doctor-{}", std::process::id()), true, false);
+    let found = match &made {
+        Ok(_) => "processes of this user can share events, mutexes, semaphores and timers by name".to_owned(),
+        Err(status) => format!("an object with a name could not be made: {status}"),
+    };
+    Check::new("named objects", found, json!({})).lacking(
+        made.is_err(),
+        "objects with names fail, those without work",
+        "mount /proc, and let /dev/shm/proactor-UID be made, or name a directory that only this user may enter in \
+         PROACTOR_NAMESPACE",
     )
 }
 
