@@ -1,0 +1,422 @@
+//! The server: its listening socket, its workers, and its orderly end.
+
+use std::cell::Cell;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::atomic::{AtomicUsize, Ordering::*};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use proactor::{Address, BufPool, Modes, Op, Packet, Port, Socket, Status, Workers, op, processors};
+
+use crate::end::{Counters, Counts, one};
+use crate::framing::{FrameError, Framing};
+use crate::handler::{Handler, Side};
+use crate::limits::{Full, Limits, Periods, Timeouts};
+use crate::room::{Delivery, Frame, deliver};
+use crate::session::{Inner, Session, Waiter};
+use crate::table::{SessionId, Table};
+use crate::wheel::Wheel;
+
+/// Accepts under way at once, so that a burst of connections is taken by several workers.
+const ACCEPTS: usize = 4;
+/// Accepts refused one after the other, each for a connection that failed before, until something else must be wrong.
+const ACCEPT_TRIES: usize = 64;
+/// Then it is tried again after so long.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Posts a session can have in the queue: either token, or the end.
+const POSTS: usize = 3;
+
+/// What a socket is associated with.
+#[derive(Clone)]
+pub(crate) enum Key {
+    Listener,
+    Session(Session),
+}
+
+/// What a session posts to itself.
+pub(crate) enum Event {
+    /// It had its turns of receives; the receive token.
+    Receive(op::Recv),
+    /// It had its turns of sends; the send token.
+    Send(op::Send),
+    /// The sends are through and the peer had ended before; the receive token.
+    Finish,
+}
+
+/// What all sessions of a server share.
+pub(crate) struct Shared {
+    pub(crate) port: Port<Key, Event>,
+    pub(crate) framing: Framing,
+    pub(crate) limits: Limits,
+    pub(crate) periods: Periods,
+    pub(crate) full: Full,
+    pub(crate) pool: BufPool,
+    pub(crate) counters: Counters,
+    pub(crate) wheel: Wheel,
+    listener: Socket,
+    table: Table,
+    workers: usize,
+    /// Workers that wait for room in a queue.
+    waiters: AtomicUsize,
+    /// Locked to tell, or to wait for, the last session's end.
+    last: Mutex<()>,
+    empty: Condvar,
+}
+
+thread_local! {
+    /// Whose worker this thread is: the address of its `Shared`.
+    static WORKS_FOR: Cell<usize> = const { Cell::new(0) };
+}
+
+/// How a server is made.
+///
+/// ```
+/// use std::time::Duration;
+/// use proactor_server::{Framing, Full, Handler, Limits, Server, Session, Timeouts};
+///
+/// struct Echo;
+/// impl Handler for Echo {
+///     type State = ();
+///     fn connected(&self, _: &Session) {}
+///     fn message(&self, session: &Session, _: &mut (), message: &[u8]) {
+///         let _ = session.send(message);
+///     }
+/// }
+///
+/// let server = Server::builder(Framing::lines())
+///     .limits(Limits { sessions: 1000, ..Limits::default() })
+///     .timeouts(Timeouts { idle: Some(Duration::from_secs(300)), ..Timeouts::default() })
+///     .full(Full::DropMessage)
+///     .listen("127.0.0.1:0", Echo)?;
+/// let drained = server.shutdown(Duration::from_secs(1));
+/// assert_eq!(drained.messages_lost, 0);
+/// # Ok::<(), proactor::Status>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Builder {
+    framing: Framing,
+    limits: Limits,
+    timeouts: Timeouts,
+    full: Full,
+    workers: usize,
+    concurrency: usize,
+}
+
+impl Builder {
+    /// What there may be at most.
+    pub fn limits(mut self, limits: Limits) -> Builder {
+        self.limits = limits;
+        self
+    }
+
+    /// How long things may take.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Builder {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// What a send does at a full queue.
+    pub fn full(mut self, full: Full) -> Builder {
+        self.full = full;
+        self
+    }
+
+    /// Threads that handle messages: more than run at once, since they stand in for those that block. 4 a processor
+    /// and at least 8 unless set.
+    pub fn workers(mut self, workers: usize) -> Builder {
+        self.workers = workers;
+        self
+    }
+
+    /// Workers that run at once; 0, as at first, is one a processor.
+    pub fn concurrency(mut self, concurrency: usize) -> Builder {
+        self.concurrency = concurrency;
+        self
+    }
+
+    /// Listens on TCP and serves. Does not block.
+    ///
+    /// Fails as [`Socket::listen`] does, with `INVALID_PARAMETER` for limits under which nothing could be served
+    /// (zeros; fewer receive buffers than workers), `TOO_MANY_THREADS` without threads.
+    pub fn listen<H: Handler>(self, address: impl ToSocketAddrs, handler: H) -> Result<Server, Status> {
+        self.limits.check(self.workers)?;
+        self.serve(Socket::listen(address)?, handler)
+    }
+
+    /// Serves what connects to a stream socket that listens already: one at a Unix path, or inherited.
+    pub fn serve<H: Handler>(self, listener: Socket, handler: H) -> Result<Server, Status> {
+        self.limits.check(self.workers)?;
+        let limits = proactor::Limits {
+            workers: self.workers,
+            posts: self.limits.sessions.saturating_mul(POSTS),
+            handles: (self.limits.sessions + ACCEPTS).min(1 << 20),
+        };
+        let port = Port::with_limits(self.concurrency, limits)?;
+        listener.associate(&port, Key::Listener)?;
+        let periods = Periods::new(&self.timeouts);
+        let shared = Arc::new(Shared {
+            port,
+            framing: self.framing,
+            pool: BufPool::new(self.limits.receive_buffer, self.limits.receive_buffers),
+            table: Table::new(self.limits.sessions),
+            limits: self.limits,
+            wheel: Wheel::new(periods.shortest),
+            periods,
+            full: self.full,
+            counters: Counters::default(),
+            listener,
+            workers: self.workers,
+            waiters: AtomicUsize::new(0),
+            last: Mutex::new(()),
+            empty: Condvar::new(),
+        });
+        let (ours, handler) = (shared.clone(), Arc::new(handler));
+        let workers = Workers::start(&shared.port, self.workers, move |packet| ours.work(packet, &handler))?;
+        let turned = shared.clone();
+        let turn = move || turned.wheel.turn(|index| Some(turned.table.due(index)?.look()));
+        let Ok(wheel) = std::thread::Builder::new().name("session-times".into()).spawn(turn) else {
+            shared.port.close();
+            workers.join();
+            return Err(Status::TOO_MANY_THREADS);
+        };
+        for _ in 0..ACCEPTS {
+            shared.accept(op::Accept::new());
+        }
+        Ok(Server { sessions: Sessions(shared), running: Some(Running { workers, wheel }) })
+    }
+}
+
+impl Shared {
+    /// What a worker does with a packet.
+    fn work<H: Handler>(self: &Arc<Self>, packet: Packet<Key, Event>, handler: &Arc<H>) {
+        WORKS_FOR.set(Arc::as_ptr(self).addr());
+        match (packet.key, packet.op) {
+            (_, Op::Accept(accept)) => self.accepted(accept, handler),
+            (Key::Session(session), Op::Recv(recv)) => session.receive_completed(recv),
+            (Key::Session(session), Op::Send(send)) => session.send_completed(send),
+            (Key::Session(session), Op::Posted(Event::Receive(recv))) => session.receive_again(recv),
+            (Key::Session(session), Op::Posted(Event::Send(send))) => session.pump(send),
+            (Key::Session(session), Op::Posted(Event::Finish)) => session.finish(),
+            _ => {}
+        }
+    }
+
+    fn is_worker(&self) -> bool {
+        WORKS_FOR.get() == std::ptr::from_ref(self).addr()
+    }
+
+    fn accept(&self, mut accept: op::Accept) {
+        let mut tries = 0;
+        while let Err(refused) = self.listener.accept(accept) {
+            if self.listener.is_closed() {
+                return;
+            }
+            one(&self.counters.refused);
+            accept = refused.op;
+            tries += 1;
+            if tries % ACCEPT_TRIES == 0 {
+                proactor::blocking(|| std::thread::sleep(ACCEPT_PAUSE));
+            }
+        }
+    }
+
+    fn accepted<H: Handler>(self: &Arc<Self>, mut accept: op::Accept, handler: &Arc<H>) {
+        let connection = accept.take_connection();
+        if !self.listener.is_closed() {
+            // First of all somebody waits for the next one.
+            self.accept(accept);
+        }
+        let Some(connection) = connection else { return };
+        match self.welcome(connection, handler) {
+            Some(session) => {
+                one(&self.counters.accepted);
+                session.begin();
+            }
+            None => one(&self.counters.refused),
+        }
+    }
+
+    fn welcome<H: Handler>(self: &Arc<Self>, connection: Socket, handler: &Arc<H>) -> Option<Session> {
+        // What is done at once needs no packet: the worker goes on by itself.
+        connection.set_modes(Modes::SKIP_COMPLETION_PORT_ON_SUCCESS).ok()?;
+        // An answer that waits for the acknowledgement of the one before is late. Not every stream is TCP.
+        let _ = connection.set_nodelay(true);
+        let place = self.table.insert(|id| {
+            let side = Side::new(handler.clone());
+            Session(Arc::new(Inner::new(id, self.clone(), connection.clone(), side)))
+        })?;
+        let id = place.session.id();
+        if place.untimed {
+            self.wheel.insert(id.index(), self.periods.shortest);
+        }
+        if connection.associate(&self.port, Key::Session(place.session.clone())).is_err() {
+            self.gone(id);
+            return None;
+        }
+        if self.listener.is_closed() {
+            // A shutdown may have looked for sessions before this was one.
+            place.session.leave();
+        }
+        Some(place.session)
+    }
+
+    /// A session has ended.
+    pub(crate) fn gone(&self, id: SessionId) {
+        if self.table.remove(id) {
+            let _waiting = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            self.empty.notify_all();
+        }
+    }
+
+    /// Leave to wait for room in a queue. Of the workers one is kept, who sees that there is room.
+    pub(crate) fn waiter(&self) -> Option<Waiter<'_>> {
+        if !self.is_worker() {
+            return Some(Waiter(None));
+        }
+        let most = self.workers - 1;
+        let entered = self.waiters.fetch_update(AcqRel, Acquire, |now| (now < most).then_some(now + 1));
+        entered.is_ok().then(|| Waiter(Some(&self.waiters)))
+    }
+
+    /// Waits until no session is left, and lets in no more then; false when the deadline came first.
+    fn wait_until_sealed(&self, deadline: Option<Instant>) -> bool {
+        proactor::blocking(|| {
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            while !self.table.seal() {
+                last = match deadline {
+                    None => self.empty.wait(last).unwrap_or_else(PoisonError::into_inner),
+                    Some(at) => {
+                        let Some(left) = at.checked_duration_since(Instant::now()) else { return false };
+                        self.empty.wait_timeout(last, left).unwrap_or_else(PoisonError::into_inner).0
+                    }
+                };
+            }
+            true
+        })
+    }
+}
+
+/// The sessions of a server. Clones are the same; they do not keep the server running.
+#[derive(Clone)]
+pub struct Sessions(pub(crate) Arc<Shared>);
+
+impl Sessions {
+    /// The session of that number, unless it has ended.
+    pub fn get(&self, id: SessionId) -> Option<Session> {
+        self.0.table.get(id)
+    }
+
+    /// All of them, at this moment.
+    pub fn all(&self) -> Vec<Session> {
+        self.0.table.all()
+    }
+
+    /// A message framed once, to be sent to many.
+    pub fn frame(&self, message: &[u8]) -> Result<Frame, FrameError> {
+        Ok(Frame(self.0.framing.encode(message, self.0.limits.message)?.into()))
+    }
+
+    /// Sends a message to all.
+    pub fn broadcast(&self, frame: &Frame) -> Delivery {
+        deliver(frame, self.all().iter())
+    }
+
+    /// What has been done so far.
+    pub fn counts(&self) -> Counts {
+        self.0.counters.now(self.0.table.open())
+    }
+}
+
+/// A server that runs. Dropping it breaks all sessions off.
+pub struct Server {
+    sessions: Sessions,
+    running: Option<Running>,
+}
+
+struct Running {
+    workers: Workers,
+    wheel: JoinHandle<()>,
+}
+
+impl Server {
+    /// A server to be, with this framing and default limits.
+    pub fn builder(framing: Framing) -> Builder {
+        Builder {
+            framing,
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            full: Full::default(),
+            workers: (4 * processors()).max(8),
+            concurrency: 0,
+        }
+    }
+
+    /// Where it listens; `INVALID_ADDRESS` if that is no Internet address.
+    pub fn local_addr(&self) -> Result<SocketAddr, Status> {
+        self.sessions.0.listener.local_addr()?.ip().ok_or(Status::INVALID_ADDRESS)
+    }
+
+    /// Where it listens, Internet or Unix.
+    pub fn address(&self) -> Result<Address, Status> {
+        self.sessions.0.listener.local_addr()
+    }
+
+    /// Its sessions.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// What its port is doing.
+    pub fn port(&self) -> proactor::diagnose::PortSnapshot {
+        self.sessions.0.port.snapshot()
+    }
+
+    /// Ends in good order: accepts no more, lets running handlers return and everything queued go out, for as long as
+    /// `within`; breaks off what is left; waits until every session has been told its end and the workers have ended.
+    ///
+    /// Blocks; a handler that never returns keeps it. To be called from outside of handlers. The counts at the end:
+    /// `messages_lost` is what there was no time for.
+    pub fn shutdown(mut self, within: Duration) -> Counts {
+        self.stop(within)
+    }
+
+    fn stop(&mut self, within: Duration) -> Counts {
+        let shared = &self.sessions.0;
+        let Some(running) = self.running.take() else { return self.sessions.counts() };
+        // It is ours and closed once.
+        let _ = shared.listener.close();
+        let deadline = Instant::now().checked_add(within);
+        shared.table.all().iter().for_each(Session::leave);
+        if !shared.wait_until_sealed(deadline) {
+            self.evict_all();
+        }
+        shared.wheel.stop();
+        shared.port.close();
+        running.workers.join();
+        // It runs nothing of the user's, so it does not panic.
+        let _ = running.wheel.join();
+        self.sessions.counts()
+    }
+
+    /// Breaks off what is left, and again what was accepted meanwhile.
+    fn evict_all(&self) {
+        const AGAIN: Duration = Duration::from_millis(20);
+        let shared = &self.sessions.0;
+        loop {
+            shared.table.all().iter().for_each(Session::evict);
+            if shared.wait_until_sealed(Some(Instant::now() + AGAIN)) {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // A handler can't wait for its own worker: then the others end the sessions, and all of it with the process.
+        if !self.sessions.0.is_worker() {
+            self.stop(Duration::ZERO);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The end of a session: asked for, forced, or because its time is over.
+
+use std::collections::VecDeque;
+
+use super::{Phase, Session};
+use crate::end::{Reason, Timeout, add, one};
+
+/// What a peer must read in the time of a slow reader.
+const SLOW_BYTES: usize = 64 << 10;
+
+impl Session {
+    pub(super) fn close_as(&self, reason: Reason) {
+        let mut state = self.0.state();
+        if state.phase != Phase::Open {
+            return;
+        }
+        state.phase = Phase::Closing;
+        state.reason(reason);
+        self.all_sent(&mut state);
+        self.0.room.notify_all();
+    }
+
+    /// As [`close`](Session::close), but what the running handler sends still goes out.
+    pub(crate) fn leave(&self) {
+        {
+            let mut state = self.0.state();
+            if state.handling && state.phase == Phase::Open {
+                state.leaving = true;
+                return;
+            }
+        }
+        self.close_as(Reason::Shutdown);
+    }
+
+    /// A shutdown has no more time.
+    pub(crate) fn evict(&self) {
+        let undone = self.0.state().messages > 0;
+        self.fail(if undone { Reason::Timeout(Timeout::Drain) } else { Reason::Shutdown });
+    }
+
+    /// Breaks the session: the tokens come back and end it.
+    pub(crate) fn fail(&self, reason: Reason) {
+        let mut state = self.0.state();
+        if matches!(state.phase, Phase::Broken | Phase::Over) {
+            return;
+        }
+        state.phase = Phase::Broken;
+        state.reason(reason);
+        self.0.room.notify_all();
+        drop(state);
+        // It is ours, and closed twice at worst.
+        let _ = self.0.socket.close();
+    }
+
+    /// Tells the end. Called with the receive token, and that is the end of the token.
+    pub(crate) fn finish(&self) {
+        let shared = &self.0.shared;
+        let (reason, lost) = {
+            let mut state = self.0.state();
+            assert_ne!(state.phase, Phase::Over, "a session ends once");
+            state.phase = Phase::Over;
+            state.queue = VecDeque::new();
+            (state.reason.unwrap_or(Reason::PeerEnded), state.messages)
+        };
+        let _ = self.0.socket.close();
+        self.0.room.notify_all();
+        add(&shared.counters.messages_lost, lost as usize);
+        if !self.face().closed(self, reason) {
+            one(&shared.counters.panics);
+        }
+        shared.counters.ended(reason);
+        shared.gone(self.0.id);
+    }
+
+    /// Ends it if its time is over. Milliseconds until the next look.
+    pub(crate) fn look(&self) -> u32 {
+        let shared = &self.0.shared;
+        let (periods, now) = (&shared.periods, shared.wheel.now());
+        let state = self.0.state();
+        // Since when something is going on, how long it may, and what it is then.
+        let open = state.phase == Phase::Open && !state.handling;
+        let quiet = open && !state.sending;
+        let slow = state.flying.div_ceil(SLOW_BYTES).max(1) as u32;
+        let times = [
+            (open && !state.opened, state.since, periods.half_open, Some(Timeout::HalfOpen)),
+            (quiet, state.last, periods.idle, Some(Timeout::Idle)),
+            (
+                state.sending,
+                state.sent,
+                periods.slow_reader.map(|time| time.saturating_mul(slow).min(1 << 30)),
+                Some(Timeout::SlowReader),
+            ),
+            (state.shut && state.phase == Phase::Closing, state.since, Some(periods.linger), None),
+        ];
+        drop(state);
+        let mut next = periods.shortest;
+        for (is, since, time, over) in times {
+            let (true, Some(time)) = (is, time) else { continue };
+            let gone = now.wrapping_sub(since);
+            if gone > time && gone < 1 << 31 {
+                // One that lingers keeps the reason it was closed for.
+                self.fail(over.map_or(Reason::Closed, Reason::Timeout));
+                return next;
+            }
+            next = next.min(time.saturating_sub(gone) + 1);
+        }
+        next
+    }
+}

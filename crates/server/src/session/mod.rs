@@ -1,0 +1,194 @@
+//! One session: who may do what to it when, and its end.
+//!
+//! Two tokens, each held by one at a time, keep the order. The *receive token* is with the receive under way, or with
+//! the worker that handles what it brought; so messages are handled one after the other, and whoever holds it when the
+//! session is over ends it, which therefore happens once. The *send token* is with the send under way, or with the
+//! thread that starts the next one. At the peer's end the receive token may be left with the session until the sends
+//! are through. Whoever breaks a session only closes its socket: that brings both tokens back, by their packets.
+
+mod ending;
+mod receiving;
+mod sending;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use proactor::{Address, Buf, Socket, Status};
+
+pub(crate) use self::sending::Waiter;
+use crate::end::{Reason, SendError};
+use crate::framing::Framing;
+use crate::handler::Face;
+use crate::server::Shared;
+use crate::table::SessionId;
+
+/// Sends or receives that are done at once, one after the other, before others have their turn.
+const TURNS: usize = 8;
+
+/// One connection of a server. Clones are the same session; having one does not keep the connection open.
+#[derive(Clone)]
+pub struct Session(pub(crate) Arc<Inner<dyn Face>>);
+
+/// What a session is. `T` is the handler's side of it.
+pub(crate) struct Inner<T: ?Sized> {
+    id: SessionId,
+    shared: Arc<Shared>,
+    socket: Socket,
+    state: Mutex<State>,
+    /// Signalled when there is room in the queue, for those who wait for it.
+    room: Condvar,
+    /// Locked by the holder of the receive token only.
+    face: Mutex<T>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// No more is accepted for sending and no more is handled; what is queued goes out.
+    Closing,
+    /// The socket is closed, and the tokens are on their way.
+    Broken,
+    /// The end has been told.
+    Over,
+}
+
+struct State {
+    phase: Phase,
+    /// The handler is running.
+    handling: bool,
+    /// It is to be closed once the handler that is running returns.
+    leaving: bool,
+    /// The first whole message has come.
+    opened: bool,
+    /// The send token is out.
+    sending: bool,
+    /// The receive token lies here, for whoever brings the send token back.
+    parked: bool,
+    /// This side of the connection is ended.
+    shut: bool,
+    reason: Option<Reason>,
+    /// Queued and under way: messages, bytes.
+    messages: u32,
+    /// Threads that wait for room.
+    waiting: u32,
+    bytes: usize,
+    /// Under way.
+    flying: usize,
+    queue: VecDeque<Buf>,
+    /// Milliseconds of the wheel: the connection; later the end of this side.
+    since: u32,
+    /// The last message, either way.
+    last: u32,
+    /// When the send under way began.
+    sent: u32,
+}
+
+impl State {
+    fn reason(&mut self, reason: Reason) {
+        // What was asked for did not come about if something was left in the queue.
+        let undone = self.messages > 0 && self.reason.is_some_and(Reason::is_ordinary);
+        if self.reason.is_none() || undone {
+            self.reason = Some(reason);
+        }
+    }
+}
+
+impl<T: Face> Inner<T> {
+    pub(crate) fn new(id: SessionId, shared: Arc<Shared>, socket: Socket, face: T) -> Inner<T> {
+        let now = shared.wheel.now();
+        let state = State {
+            phase: Phase::Open,
+            handling: false,
+            leaving: false,
+            opened: false,
+            sending: false,
+            parked: false,
+            shut: false,
+            reason: None,
+            messages: 0,
+            waiting: 0,
+            bytes: 0,
+            flying: 0,
+            queue: VecDeque::new(),
+            since: now,
+            last: now,
+            sent: now,
+        };
+        Inner { id, shared, socket, state: Mutex::new(state), room: Condvar::new(), face: Mutex::new(face) }
+    }
+}
+
+impl<T: ?Sized> Inner<T> {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing of the user's runs under this lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// For everybody.
+impl Session {
+    /// Its number, which no other session of the server ever has.
+    pub fn id(&self) -> SessionId {
+        self.0.id
+    }
+
+    /// The server's sessions, this one among them.
+    pub fn sessions(&self) -> crate::Sessions {
+        crate::Sessions(self.0.shared.clone())
+    }
+
+    pub(crate) fn framing(&self) -> (&Framing, usize) {
+        (&self.0.shared.framing, self.0.shared.limits.message)
+    }
+
+    /// The peer's address. Fails once the connection is closed.
+    pub fn peer_addr(&self) -> Result<Address, Status> {
+        self.0.socket.peer_addr()
+    }
+
+    /// Whether messages can still be sent.
+    pub fn is_open(&self) -> bool {
+        self.0.state().phase == Phase::Open
+    }
+
+    /// Messages and bytes in the send queue, those under way included.
+    pub fn queued(&self) -> (usize, usize) {
+        let state = self.0.state();
+        (state.messages as usize, state.bytes)
+    }
+
+    /// Sends a message, framed. Messages go out whole, in the order of the calls. Any thread may call this.
+    ///
+    /// Does not block, except at a full queue under [`Full::Wait`]. Fails with [`SendError::Closed`] once the session
+    /// is closing, [`SendError::Full`] as [`Full`] has it, [`SendError::Frame`] when the message is too long or has the
+    /// delimiter in it.
+    pub fn send(&self, message: &[u8]) -> Result<(), SendError> {
+        let shared = &self.0.shared;
+        self.push(Buf::from(shared.framing.encode(message, shared.limits.message)?))
+    }
+
+    /// Sends a message that has been framed once for many; they share its memory. Otherwise as
+    /// [`send`](Session::send).
+    pub fn send_frame(&self, frame: &crate::Frame) -> Result<(), SendError> {
+        self.push(Buf::from(frame.0.clone()))
+    }
+
+    /// Ends the session in good order: nothing more is accepted or handled, what is queued goes out, then the peer has
+    /// [`Timeouts::linger`](crate::Timeouts::linger) to end its side. Does not wait for that. How long a peer may take
+    /// to read what is queued is [`Timeouts::slow_reader`](crate::Timeouts::slow_reader).
+    pub fn close(&self) {
+        self.close_as(Reason::Closed);
+    }
+
+    /// Ends the session at once; what is queued is lost.
+    pub fn abort(&self) {
+        self.fail(Reason::Aborted);
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session {}", self.0.id)
+    }
+}
