@@ -267,3 +267,113 @@ fn the_library_says_where_its_names_are() {
     assert!(std::fs::read_dir(directory()).unwrap().count() > 0);
     assert_eq!(set_namespace(std::path::Path::new("relative")), Err(Status::INVALID_PARAMETER));
 }
+
+/// Those who wait on threads of their own, all asleep.
+fn sleepers<'scope, 'env>(
+    scope: &'scope std::thread::Scope<'scope, 'env>,
+    count: usize,
+    wait: impl Fn() -> Result<proactor::object::Waited, Status> + Copy + Send + 'scope,
+) -> Vec<std::thread::ScopedJoinHandle<'scope, Result<proactor::object::Waited, Status>>> {
+    (0..count)
+        .map(|_| {
+            let (tell, told) = std::sync::mpsc::channel();
+            let waiter = scope.spawn(move || {
+                tell.send(rustix::thread::gettid()).unwrap();
+                wait()
+            });
+            let thread = told.recv().unwrap();
+            common::asleep(thread);
+            waiter
+        })
+        .collect()
+}
+
+const ROUNDS: usize = 30;
+
+#[test]
+fn s174_two_sets_let_two_waiters_of_a_named_event_go() {
+    let name = name("event");
+    let (event, _) = Event::create_named(&name, false, false).unwrap();
+    let other = Event::open(&name).unwrap();
+    for _ in 0..ROUNDS {
+        std::thread::scope(|scope| {
+            let waiters = sleepers(scope, 3, || wait_one(&other, LONG));
+            assert!(!event.set() && !event.set());
+            // Both are granted already: there is nothing for who comes now.
+            assert_eq!(wait_one(&event, Wait::NOW), Err(Status::TIMEOUT));
+            assert!(!event.set() && !event.set(), "the fourth is for nobody who waits");
+            waiters.into_iter().for_each(|waiter| {
+                assert_eq!(waiter.join().unwrap().map(|waited| waited.abandoned), Ok(false))
+            });
+        });
+        assert!(event.reset());
+    }
+}
+
+#[test]
+fn s174_two_sets_let_two_waiters_go_that_wait_for_a_named_object_too() {
+    let (named, _) = Event::create_named(&name("event"), false, false).unwrap();
+    let local = Event::auto(false);
+    for _ in 0..ROUNDS {
+        for (event, index) in [(&local, 0), (&named, 1)] {
+            std::thread::scope(|scope| {
+                let waiters = sleepers(scope, 2, || wait_any(&[&local, &named], LONG));
+                assert!(!event.set() && !event.set() && !event.set());
+                for waiter in waiters {
+                    assert_eq!(waiter.join().unwrap().unwrap().index, index);
+                }
+            });
+            assert!(event.reset() && !event.is_set());
+        }
+    }
+}
+
+#[test]
+fn s175_a_reset_takes_back_no_set_from_those_who_wait() {
+    let (named, _) = Event::create_named(&name("event"), true, false).unwrap();
+    let (auto, _) = Event::create_named(&name("auto"), false, false).unwrap();
+    let (local, signalled) = (Event::manual(false), Event::manual(true));
+    for _ in 0..ROUNDS {
+        std::thread::scope(|scope| {
+            let waits = [
+                sleepers(scope, 2, || wait_one(&named, LONG)),
+                sleepers(scope, 1, || wait_any(&[&auto, &named], LONG)),
+                sleepers(scope, 1, || wait_any(&[&local, &named], LONG)),
+                sleepers(scope, 1, || wait_all(&[&signalled, &named], LONG)),
+            ];
+            assert!(!named.set() && named.reset() && !named.is_set());
+            waits.into_iter().flatten().for_each(|waiter| {
+                assert_eq!(waiter.join().unwrap().map(|waited| waited.abandoned), Ok(false))
+            });
+            let waits = sleepers(scope, 1, || wait_any(&[&named, &auto], LONG));
+            assert!(!auto.set() && !auto.reset());
+            waits.into_iter().for_each(|waiter| assert_eq!(waiter.join().unwrap().unwrap().index, 1));
+        });
+        assert_eq!(wait_any(&[&auto, &named, &local], Wait::NOW), Err(Status::TIMEOUT));
+    }
+}
+
+#[test]
+fn s176_a_pulse_and_a_set_and_reset_reach_waits_for_a_named_object_too() {
+    let (named, _) = Event::create_named(&name("event"), true, false).unwrap();
+    let (set, _) = Event::create_named(&name("set"), true, true).unwrap();
+    let (local, auto) = (Event::manual(false), Event::auto(false));
+    for round in 0..ROUNDS {
+        std::thread::scope(|scope| {
+            let mut waits = sleepers(scope, 2, || wait_any(&[&named, &local], LONG));
+            waits.extend(sleepers(scope, 1, || wait_all(&[&set, &local], LONG)));
+            if round % 2 == 0 {
+                assert!(!local.pulse());
+            } else {
+                assert!(!local.set() && local.reset());
+            }
+            waits.into_iter().for_each(|waiter| {
+                assert_eq!(waiter.join().unwrap().map(|waited| waited.abandoned), Ok(false))
+            });
+            let waits = sleepers(scope, 1, || wait_any(&[&named, &auto], LONG));
+            assert!(!auto.pulse());
+            waits.into_iter().for_each(|waiter| assert_eq!(waiter.join().unwrap().unwrap().index, 1));
+        });
+        assert_eq!(wait_any(&[&named, &local, &auto], Wait::NOW), Err(Status::TIMEOUT));
+    }
+}

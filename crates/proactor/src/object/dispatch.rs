@@ -137,8 +137,9 @@ enum How {
     Any,
     /// Whoever signals takes all of these for the waiter, if all are signalled.
     All(Arc<[Arc<Header>]>),
-    /// The waiter only wants to be told; it takes what it needs by itself.
-    Told,
+    /// The waiter only wants to be told; it takes what it needs by itself. `signalled`: since it looked last it could
+    /// have gone, for what is signalled until somebody resets it.
+    Told { signalled: bool },
 }
 
 struct Inner {
@@ -152,6 +153,23 @@ impl Inner {
         self.tickets += 1;
         let index = u8::try_from(index).expect("a wait has at most 64 objects");
         self.blocks.push_back(Block { waiter: waiter.clone(), generation, index, ticket: self.tickets, how });
+    }
+
+    /// Notes for one who is only told that he could go now, if he takes nothing by it.
+    fn note(&mut self, at: usize) {
+        if matches!(self.state, State::Event { manual: true, .. } | State::Latch { .. })
+            && let How::Told { signalled } = &mut self.blocks[at].how
+        {
+            *signalled = true;
+        }
+    }
+
+    fn noted(&mut self, thread: u32) -> impl Iterator<Item = &mut bool> {
+        let of_thread = self.blocks.iter_mut().filter(move |block| block.waiter.thread == thread);
+        of_thread.filter_map(|block| match &mut block.how {
+            How::Told { signalled } => Some(signalled),
+            _ => None,
+        })
     }
 }
 
@@ -234,8 +252,9 @@ impl Header {
                 break;
             }
             let went = match &block.how {
-                How::Told => {
+                How::Told { .. } => {
                     wakes.push(block.waiter.clone());
+                    inner.note(at);
                     false
                 }
                 How::Any => {
@@ -463,28 +482,48 @@ fn enlist_for_all(waiter: &Arc<Waiter>, objects: &[&Arc<Header>], alertable: boo
 }
 
 /// Puts a block on each object that only tells the waiter; it looks and takes by itself, and takes them off with
-/// [`untold`]. For waits in which objects of other processes take part.
+/// [`untold`]. For waits for all of several, in which objects of other processes take part.
 pub fn be_told(waiter: &Arc<Waiter>, objects: &[&Arc<Header>]) {
     for header in objects {
-        header.inner.lock().enlist(waiter, 0, 0, How::Told);
+        header.inner.lock().enlist(waiter, 0, 0, How::Told { signalled: false });
     }
 }
 
-/// Ends what [`be_told`] began.
+/// Puts a block on each object as [`wait`] does, for a wait for any of them or of objects of other processes, which
+/// takes by itself too: see [`Waiter::taken`]. `generation` is that of [`Waiter::begin_told`].
+pub fn be_served(waiter: &Arc<Waiter>, generation: u32, objects: &[&Arc<Header>]) {
+    for (index, header) in objects.iter().enumerate() {
+        header.inner.lock().enlist(waiter, generation, index, How::Any);
+    }
+}
+
+/// Ends what [`be_told`] or [`be_served`] began.
 pub fn untold(waiter: &Arc<Waiter>, objects: &[&Arc<Header>]) {
     objects.iter().for_each(|header| header.delist(waiter));
 }
 
 impl Waiter {
-    /// Begins a wait whose objects only tell the waiter: nobody takes for it, but it can be alerted.
-    pub fn begin_told(&self, alertable: bool) {
-        self.begin(alertable);
+    /// Begins a wait that takes by itself, and can be alerted; returns which of the thread's waits it is.
+    pub fn begin_told(&self, alertable: bool) -> u32 {
+        self.begin(alertable)
     }
 
-    /// Ends it; true if it was alerted.
-    pub fn end_told(&self) -> bool {
+    /// Which object somebody has taken for this wait, and whether it was an abandoned mutex. While all its objects
+    /// are locked that does not change.
+    pub fn taken(&self) -> Option<(usize, bool)> {
+        let word = self.word.load(Ordering::SeqCst);
+        let index = (word >> INDEX_SHIFT) as u8 as usize;
+        match word & PHASE {
+            CLAIMED => Some((index, false)),
+            CLAIMED_ABANDONED => Some((index, true)),
+            _ => None,
+        }
+    }
+
+    /// Ends it, once its blocks are off.
+    pub fn end_told(&self) -> Outcome {
         self.time_out();
-        self.outcome() == Outcome::Alerted
+        self.outcome()
     }
 }
 
@@ -506,12 +545,23 @@ impl<'a> Together<'a> {
         Together { inners: set.iter().map(|header| header.inner.lock()).collect(), places, thread }
     }
 
-    pub fn is_signalled(&self, index: usize) -> bool {
-        self.inners[self.places[index]].state.is_signalled(self.thread)
+    /// Whether it is, or, for a wait that is only told, was at some moment since the last look.
+    pub fn is_signalled(&mut self, index: usize) -> bool {
+        let inner = &mut self.inners[self.places[index]];
+        inner.state.is_signalled(self.thread) || inner.noted(self.thread).any(|signalled| *signalled)
     }
 
     /// Takes one that is signalled; true if it was an abandoned mutex.
     pub fn take(&mut self, index: usize) -> bool {
-        self.inners[self.places[index]].state.take(self.thread)
+        let state = &mut self.inners[self.places[index]].state;
+        // What was signalled only for a moment is taken by nobody.
+        state.is_signalled(self.thread) && state.take(self.thread)
+    }
+
+    /// The wait goes on: what was signalled at this moment was missed, since others were not (S177).
+    pub fn miss(&mut self) {
+        self.inners
+            .iter_mut()
+            .for_each(|inner| inner.noted(self.thread).for_each(|signalled| *signalled = false));
     }
 }

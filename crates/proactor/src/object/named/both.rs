@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Named;
-use super::wait::{How, Item, Locals, LockedLocals, wait};
-use crate::object::dispatch::{Header, Together, Waiter, be_told, untold};
+use super::wait::{How, Item, Locals, LockedLocals, Took, wait};
+use crate::object::dispatch::{Header, Outcome, Together, Waiter, be_served, be_told, untold};
 use crate::object::mutex;
 use crate::object::thread;
 use crate::object::wait::{Target, Wait, Waited};
 use crate::status::{Result, Status};
 use crate::sync::record::Resource;
-use crate::sync::thread::ThreadNo;
 
 /// Waits for any or all of these, of which at least one has a name.
 ///
@@ -87,7 +86,6 @@ fn wait_told(
             Target::Local(local) => &***local,
         })
         .collect();
-    let locals = Here { headers, thread: ThreadNo::current().get() };
     let alone = headers.is_empty() && !alertable;
     let took = thread::with_mine(|me| {
         let how = |parker, alerted| How {
@@ -99,15 +97,28 @@ fn wait_told(
             resources: &resources,
         };
         if alone {
-            return wait(items, &locals, &how(None, &|| false));
+            return wait(items, &Here { headers, waiter: &me.waiter }, &how(None, &|| false));
         }
-        let told = Told::begin(&me.waiter, headers, alertable);
+        let told = Told::begin(&me.waiter, headers, all, alertable);
         if alertable && me.has_apcs() {
             me.waiter.alert();
         }
-        wait(items, &locals, &how(Some(&me.waiter.parker), &|| !told.waiter.is_waiting()))
+        let locals = Here { headers, waiter: &me.waiter };
+        let result = wait(items, &locals, &how(Some(&me.waiter.parker), &|| !me.waiter.is_waiting()));
+        match (result, told.end()) {
+            // Taken for it at the last moment.
+            (Err(_), Outcome::Taken { index, abandoned }) => {
+                Ok(Took { index: item(items, index), abandoned })
+            }
+            (result, _) => result,
+        }
     });
     took.map(|took| Waited { index: took.index, abandoned: took.abandoned })
+}
+
+/// Which of the items this object of this process is.
+fn item(items: &[Item<'_>], local: usize) -> usize {
+    items.iter().position(|item| matches!(item, Item::Local(at) if *at == local)).unwrap_or_default()
 }
 
 /// A waiter on the lists of objects of this process, for the time of a wait.
@@ -117,43 +128,67 @@ struct Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    fn begin(waiter: &'a Arc<Waiter>, headers: &'a [&'a Arc<Header>], alertable: bool) -> Told<'a> {
-        waiter.begin_told(alertable);
-        be_told(waiter, headers);
+    fn begin(
+        waiter: &'a Arc<Waiter>,
+        headers: &'a [&'a Arc<Header>],
+        all: bool,
+        alertable: bool,
+    ) -> Told<'a> {
+        let generation = waiter.begin_told(alertable);
+        if all {
+            be_told(waiter, headers)
+        } else {
+            be_served(waiter, generation, headers)
+        }
         Told { waiter, headers }
     }
-}
 
-impl Drop for Told<'_> {
-    fn drop(&mut self) {
+    fn end(self) -> Outcome {
         untold(self.waiter, self.headers);
-        self.waiter.end_told();
+        self.waiter.end_told()
     }
 }
 
 /// The objects of this process in the wait of one thread.
 struct Here<'a> {
     headers: &'a [&'a Arc<Header>],
-    thread: u32,
+    waiter: &'a Waiter,
+}
+
+struct LockedHere<'a> {
+    together: Together<'a>,
+    waiter: &'a Waiter,
 }
 
 impl Locals for Here<'_> {
     type Locked<'a>
-        = Together<'a>
+        = LockedHere<'a>
     where
         Self: 'a;
 
-    fn lock(&self) -> Together<'_> {
-        Together::lock(self.headers, self.thread)
+    fn lock(&self) -> LockedHere<'_> {
+        LockedHere { together: Together::lock(self.headers, self.waiter.thread), waiter: self.waiter }
     }
 }
 
-impl LockedLocals for Together<'_> {
-    fn is_signalled(&self, index: usize) -> bool {
-        Together::is_signalled(self, index)
+impl LockedLocals for LockedHere<'_> {
+    fn taken(&self) -> Option<(usize, bool)> {
+        self.waiter.taken()
+    }
+
+    fn is_signalled(&mut self, index: usize) -> bool {
+        self.together.is_signalled(index)
     }
 
     fn take(&mut self, index: usize) -> bool {
-        Together::take(self, index)
+        self.together.take(index)
+    }
+
+    fn close(&mut self) {
+        self.waiter.time_out();
+    }
+
+    fn miss(&mut self) {
+        self.together.miss();
     }
 }

@@ -11,6 +11,7 @@ use rustix::thread::futex;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use super::holder::Holder;
+use super::line::Line;
 use super::page::Hot;
 use super::state::{ABANDONED, Event, Kind, Plan, Timer, count, released};
 use super::{Named, lock};
@@ -25,6 +26,8 @@ const ALL: u32 = i32::MAX.cast_unsigned();
 pub(crate) struct Look {
     /// How many pulses there had been when the wait began: [`Guard::pulses`].
     pub(crate) pulses: u32,
+    /// This thread's place in the line of the event, if it has one.
+    pub(crate) spot: Option<usize>,
     /// Whether to find out if a mutex's owner still lives, which costs microseconds.
     pub(crate) thorough: bool,
 }
@@ -35,14 +38,16 @@ pub(crate) struct Guard<'a> {
     me: Holder,
     /// How many to wake once the lock is free.
     wake: u32,
+    /// Whom of those in line, a bit for each.
+    wake_spots: u128,
 }
 
 impl<'a> Guard<'a> {
     pub(super) fn new(named: &'a Named, me: Holder) -> Result<Guard<'a>> {
         let taken_over = lock::acquire(&named.page.hot().lock, me)?;
-        let mut guard = Guard { named, me, wake: 0 };
+        let mut guard = Guard { named, me, wake: 0, wake_spots: 0 };
         if taken_over {
-            guard.tell(ALL);
+            guard.mend();
         }
         Ok(guard)
     }
@@ -53,6 +58,26 @@ impl<'a> Guard<'a> {
 
     fn word(&self) -> u64 {
         self.hot().state.load(Relaxed)
+    }
+
+    /// The line of an event that resets itself.
+    fn line(&self) -> Option<Line<'a>> {
+        (self.named.kind == Kind::Event && !self.named.manual()).then(|| self.named.page.line())
+    }
+
+    /// Ends what somebody has begun who was killed, and tells all in his place.
+    #[cold]
+    fn mend(&mut self) {
+        self.tell(ALL);
+        let Some(line) = self.line() else { return };
+        // If it can't be told, whatever is done to the event will say so.
+        if let Ok(event) = Event::of(self.word())
+            && let Some(spot) = event.giving_back.checked_sub(1)
+        {
+            line.leave(spot.into());
+            self.put(Event { set: true, giving_back: 0, ..event }.word());
+        }
+        line.nudge_all().for_each(|spot| self.wake_spots |= 1 << spot);
     }
 
     /// Changes the state in a way that satisfies nobody.
@@ -90,7 +115,8 @@ impl<'a> Guard<'a> {
     /// Would a wait of this thread be satisfied?
     pub(crate) fn is_signalled(&self, look: Look) -> Result<bool> {
         match self.named.kind {
-            Kind::Event => Ok(Event::of(self.word())?.is_signalled(self.named.manual(), look.pulses)),
+            Kind::Event => Ok(self.is_granted(look)
+                || Event::of(self.word())?.is_signalled(self.named.manual(), look.pulses)),
             Kind::Semaphore => Ok(count(self.word(), self.named.config)? > 0),
             Kind::Timer => Ok(self.fire()?.set),
             Kind::Mutex => Ok(match Holder::of(self.word()) {
@@ -105,15 +131,27 @@ impl<'a> Guard<'a> {
     ///
     /// # Errors
     /// [`Status::INTEGER_OVERFLOW`]: the mutex is owned 2^32 - 1 times. [`Status::DATA_ERROR`].
-    pub(crate) fn take(&mut self) -> Result<bool> {
+    pub(crate) fn take(&mut self, look: Look) -> Result<bool> {
         let (word, manual) = (self.word(), self.named.manual());
         match self.named.kind {
-            Kind::Event => self.put(Event::of(word)?.taken(manual).word()),
+            Kind::Event => self.take_event(look)?,
             Kind::Semaphore => self.put(count(word, self.named.config)?.saturating_sub(1).into()),
             Kind::Timer => self.put(Timer { set: manual, ..Timer::of(word)? }.word()),
             Kind::Mutex => return self.own(word),
         }
         Ok(false)
+    }
+
+    fn is_granted(&self, look: Look) -> bool {
+        look.spot.zip(self.line()).is_some_and(|(spot, line)| line.is_granted(spot))
+    }
+
+    fn take_event(&self, look: Look) -> Result<()> {
+        match look.spot.zip(self.line()) {
+            Some((spot, line)) if line.is_granted(spot) => line.leave(spot),
+            _ => self.put(Event::of(self.word())?.taken(self.named.manual(), look.pulses).word()),
+        }
+        Ok(())
     }
 
     fn own(&mut self, word: u64) -> Result<bool> {
@@ -133,18 +171,26 @@ impl<'a> Guard<'a> {
     pub(crate) fn set(&mut self) -> Result<bool> {
         self.of_kind(Kind::Event)?;
         let event = Event::of(self.word())?;
-        let at_most = if self.named.manual() { ALL } else { 1 };
-        if !event.set {
-            self.signal(event.put(true).word(), at_most);
+        let manual = self.named.manual();
+        // Another set of one that is set is for one who waits for all of several, the first being for another.
+        if !self.grant() && (!event.set || (!manual && self.hot().choosy.load(Relaxed) != 0)) {
+            self.signal(event.set_again(manual).word(), if manual { ALL } else { 1 });
         }
         Ok(event.set)
     }
 
-    /// Resets an event; returns whether it was set.
+    /// Grants a set to the first in line; false if there is none.
+    fn grant(&mut self) -> bool {
+        let Some((spot, asleep)) = self.line().and_then(|line| line.grant()) else { return false };
+        self.wake_spots |= u128::from(asleep) << spot;
+        true
+    }
+
+    /// Resets an event; who was satisfied by then stays so (S175). Returns whether it was set.
     pub(crate) fn reset(&mut self) -> Result<bool> {
         self.of_kind(Kind::Event)?;
         let event = Event::of(self.word())?;
-        self.put(event.put(false).word());
+        self.put(event.reset().word());
         Ok(event.set)
     }
 
@@ -153,8 +199,56 @@ impl<'a> Guard<'a> {
     pub(crate) fn pulse(&mut self) -> Result<bool> {
         self.of_kind(Kind::Event)?;
         let event = Event::of(self.word())?;
-        self.signal(event.pulsed().word(), if self.named.manual() { ALL } else { 1 });
+        if self.grant() {
+            self.put(event.reset().word());
+        } else {
+            self.signal(event.pulsed().word(), if self.named.manual() { ALL } else { 1 });
+        }
         Ok(event.set)
+    }
+
+    /// Puts this thread into the line of an event that resets itself; returns its place.
+    pub(super) fn line_up(&self) -> Option<usize> {
+        self.line()?.join(self.me)
+    }
+
+    /// This thread looks at the word of its place, or sleeps on it, until it is no longer what this returns.
+    pub(super) fn wait_in_line(&self, spot: usize, asleep: bool) -> u32 {
+        self.named.page.line().wait_on(spot, asleep)
+    }
+
+    /// This thread leaves the line, and what was granted to it and not taken, to others.
+    pub(super) fn leave_line(&mut self, spot: usize) -> Result<()> {
+        let Some(line) = self.line() else { return Ok(()) };
+        if line.is_of(spot, self.me) {
+            if line.is_granted(spot) {
+                return self.give_back(line, spot);
+            }
+            line.leave(spot);
+        }
+        if Event::of(self.word())?.set {
+            self.wake_spots |= line.nudge().map_or(0, |first| 1 << first);
+        }
+        Ok(())
+    }
+
+    /// Gives back what was granted to those who were killed before they took it.
+    pub(super) fn collect(&mut self) -> Result<()> {
+        let Some(line) = self.line() else { return Ok(()) };
+        while let Some(spot) = line.lost() {
+            self.give_back(line, spot)?;
+        }
+        Ok(())
+    }
+
+    fn give_back(&mut self, line: Line<'_>, spot: usize) -> Result<()> {
+        let event = Event::of(self.word())?;
+        // There are 128.
+        self.put(Event { giving_back: spot as u8 + 1, ..event }.word());
+        line.leave(spot);
+        self.signal(Event { set: true, giving_back: 0, ..event }.word(), 1);
+        self.wake_spots |= line.nudge().map_or(0, |first| 1 << first);
+        Ok(())
     }
 
     /// Adds to a semaphore; returns the count before (S196).
@@ -302,6 +396,11 @@ impl Drop for Guard<'_> {
         if self.wake != 0 {
             let _ = futex::wake(&self.hot().sequence, futex::Flags::empty(), self.wake);
         }
+        while self.wake_spots != 0 {
+            let spot = self.wake_spots.trailing_zeros() as usize;
+            self.wake_spots &= self.wake_spots - 1;
+            let _ = futex::wake(self.named.page.line().spots[spot].word(), futex::Flags::empty(), 1);
+        }
     }
 }
 
@@ -309,6 +408,20 @@ impl Named {
     /// What sleepers sleep on.
     pub(super) fn sequence(&self) -> &std::sync::atomic::AtomicU32 {
         &self.page.hot().sequence
+    }
+
+    /// What a sleeper in line sleeps on.
+    pub(super) fn word_in_line(&self, spot: usize) -> &std::sync::atomic::AtomicU32 {
+        self.page.line().spots[spot].word()
+    }
+
+    /// Ends what [`Guard::line_up`] began, for a wait that has failed: the lock may be out of reach.
+    pub(super) fn run_off(&self, spot: usize) {
+        if self.page.line().spots[spot].run_off()
+            && let Ok(mut guard) = self.lock()
+        {
+            let _ = guard.set();
+        }
     }
 
     /// Ends what [`Guard::enlist`] began.

@@ -13,6 +13,7 @@ mod alarm;
 mod both;
 mod guard;
 mod holder;
+mod line;
 mod lock;
 mod name;
 mod page;
@@ -246,8 +247,9 @@ impl Named {
     /// Whether an event or timer is set at this moment; not, if that can't be told.
     pub(crate) fn is_set(&self) -> bool {
         let look = || {
-            let guard = self.lock()?;
-            guard.is_signalled(guard::Look { pulses: guard.pulses()?, thorough: false })
+            let mut guard = self.lock()?;
+            guard.collect()?;
+            guard.is_signalled(guard::Look { pulses: guard.pulses()?, ..guard::Look::default() })
         };
         look().unwrap_or(false)
     }

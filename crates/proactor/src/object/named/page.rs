@@ -12,6 +12,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::*};
 
+use super::line::{Line, SPOTS, Spot};
 use super::space::Place;
 use super::state::{Kind, New};
 use crate::status::{Result, Status};
@@ -22,7 +23,7 @@ pub(super) const SIZE: u64 = 4096;
 const MAGIC: u64 = u64::from_le_bytes(*b"PROACTOB");
 /// Goes up whenever the layout or the meaning of a field changes; what keeps the file alive (the lock of its first
 /// byte, see `space.rs`) stays as it is in all versions.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const NAME_BYTES: usize = 1024;
 
 /// The layout.
@@ -37,6 +38,8 @@ pub(super) struct Layout {
     unused: [AtomicU32; 5],
     pub(super) hot: Hot,
     name: [AtomicU8; NAME_BYTES],
+    /// Of an event that resets itself; see `line.rs`.
+    line: [Spot; SPOTS],
 }
 
 /// What changes while the object is used.
@@ -46,7 +49,8 @@ pub(super) struct Hot {
     pub(super) lock: AtomicU64,
     /// All that decides whether the object is signalled; changed by one store, so that whoever dies leaves it whole.
     pub(super) state: AtomicU64,
-    /// How often the owner of a mutex has taken it; says nothing while nobody owns it.
+    /// How often the owner of a mutex has taken it; says nothing while nobody owns it. Of an event: how much of its
+    /// line is in use, at most.
     pub(super) depth: AtomicU32,
     /// Goes up whenever a wait may be satisfied that was not before. Waiters sleep on it.
     pub(super) sequence: AtomicU32,
@@ -102,6 +106,11 @@ impl Page {
         &self.layout().hot
     }
 
+    pub(super) fn line(&self) -> Line<'_> {
+        let layout = self.layout();
+        Line { spots: &layout.line, end: &layout.hot.depth }
+    }
+
     /// Fills a new file, which nobody else has yet.
     pub(super) fn fill(&self, new: &New, name: &str, place: Place, state: u64) {
         let layout = self.layout();
@@ -113,7 +122,7 @@ impl Page {
         layout.name_len.store(name.len() as u32, Relaxed);
         layout.name.iter().zip(name.bytes()).for_each(|(to, byte)| to.store(byte, Relaxed));
         layout.hot.state.store(state, Relaxed);
-        layout.hot.depth.store(1, Relaxed);
+        layout.hot.depth.store((new.kind() == Kind::Mutex).into(), Relaxed);
         layout.version.store(VERSION, Relaxed);
         layout.magic.store(MAGIC, Release);
     }

@@ -2,6 +2,7 @@
 //! the answer is a state or [`Status::DATA_ERROR`].
 
 use super::holder::{Holder, NOTE};
+use super::line::SPOTS;
 use crate::status::{Result, Status};
 
 /// What an object is. The numbers stand in files.
@@ -92,28 +93,41 @@ fn flag(on: bool, bit: u64) -> u64 {
     if on { bit } else { 0 }
 }
 
-/// An event. A pulse satisfies those who began to wait before it: they hold an older generation. If the event resets
-/// itself, only the one among them who gets the ticket.
+/// An event. Setting or pulsing a manual one satisfies those who began to wait before it, whatever comes after: they
+/// hold an older generation. One that resets itself grants its sets and pulses to those in line (`line.rs`); of those
+/// who are not, one gets the ticket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Event {
     pub(super) set: bool,
     pub(super) ticket: bool,
+    /// One more than the spot whose grant is just being given back; 0: none is. Whoever takes over the lock does the
+    /// rest.
+    pub(super) giving_back: u8,
+    /// How often it was set or pulsed, as far as it matters.
     pub(super) pulses: u32,
 }
 
 impl Event {
     const TICKET: u64 = 2;
+    const GIVING_BACK: u32 = 8;
 
     pub(super) fn of(word: u64) -> Result<Event> {
-        if word as u32 & !3 != 0 {
+        if word as u32 & !0xFF03 != 0 {
             return Err(Status::DATA_ERROR);
         }
         let pulses = (word >> GENERATION) as u32;
-        Ok(Event { set: word & SET != 0, ticket: word & Event::TICKET != 0, pulses })
+        let giving_back = (word >> Event::GIVING_BACK) as u8;
+        if giving_back as usize > SPOTS {
+            return Err(Status::DATA_ERROR);
+        }
+        Ok(Event { set: word & SET != 0, ticket: word & Event::TICKET != 0, giving_back, pulses })
     }
 
     pub(super) fn word(self) -> u64 {
-        flag(self.set, SET) | flag(self.ticket, Event::TICKET) | u64::from(self.pulses) << GENERATION
+        flag(self.set, SET)
+            | flag(self.ticket, Event::TICKET)
+            | u64::from(self.giving_back) << Event::GIVING_BACK
+            | u64::from(self.pulses) << GENERATION
     }
 
     /// For one who began to wait when there had been `pulses`.
@@ -121,21 +135,31 @@ impl Event {
         self.set || (pulses != self.pulses && (manual || self.ticket))
     }
 
-    /// As a wait leaves it.
-    pub(super) fn taken(self, manual: bool) -> Event {
+    /// As a wait leaves it that began when there had been `pulses`.
+    pub(super) fn taken(self, manual: bool, pulses: u32) -> Event {
         match self {
             _ if manual => self,
-            Event { set: true, .. } => Event { set: false, ..self },
-            _ => Event { ticket: false, ..self },
+            Event { ticket: true, .. } if pulses != self.pulses => Event { ticket: false, ..self },
+            _ => Event { set: false, ..self },
         }
     }
 
-    pub(super) fn put(self, set: bool) -> Event {
-        Event { set, ticket: false, ..self }
+    /// Set once more. Of one that resets itself, nobody is in line.
+    pub(super) fn set_again(self, manual: bool) -> Event {
+        match self {
+            _ if manual => Event { set: true, pulses: self.pulses.wrapping_add(1), ..self },
+            Event { set: true, .. } => Event { ticket: true, pulses: self.pulses.wrapping_add(1), ..self },
+            _ => Event { set: true, ..self },
+        }
+    }
+
+    /// What a wait has taken or is to take stays as it is.
+    pub(super) fn reset(self) -> Event {
+        Event { set: false, ..self }
     }
 
     pub(super) fn pulsed(self) -> Event {
-        Event { set: false, ticket: true, pulses: self.pulses.wrapping_add(1) }
+        Event { set: false, ticket: true, pulses: self.pulses.wrapping_add(1), ..self }
     }
 }
 
@@ -232,14 +256,26 @@ mod tests {
             assert!(pulsed.is_signalled(manual, event.pulses));
             assert!(!pulsed.is_signalled(manual, pulsed.pulses));
         }
-        assert!(pulsed.taken(true).is_signalled(true, event.pulses), "a manual event lets all go");
-        assert!(!pulsed.taken(false).is_signalled(false, event.pulses), "the other one lets one go");
-        assert!(!pulsed.put(false).is_signalled(false, event.pulses), "a reset takes the ticket back");
+        assert!(pulsed.taken(true, 0).is_signalled(true, event.pulses), "a manual event lets all go");
+        assert!(!pulsed.taken(false, 0).is_signalled(false, event.pulses), "the other one lets one go");
+        assert!(pulsed.reset().is_signalled(false, event.pulses), "a reset takes nothing back");
+    }
+
+    #[test]
+    fn a_set_lets_those_go_who_wait_whatever_comes_after() {
+        let event = Event::default();
+        let set = event.set_again(true).reset();
+        assert!(set.is_signalled(true, event.pulses) && !set.is_signalled(true, set.pulses));
+        let twice = event.set_again(false).set_again(false);
+        let once = twice.taken(false, event.pulses);
+        assert!(once.set && !once.ticket, "{once:?}");
+        assert!(!once.taken(false, event.pulses).is_signalled(false, event.pulses));
+        assert!(!twice.taken(false, twice.pulses).set, "who comes later has no ticket");
     }
 
     #[test]
     fn every_state_comes_back_from_its_word() {
-        let event = Event { set: true, ticket: false, pulses: u32::MAX };
+        let event = Event { set: true, ticket: false, giving_back: 128, pulses: u32::MAX };
         assert_eq!(Event::of(event.word()), Ok(event));
         let timer = Timer { set: false, armed: true, second: true, generation: 9 };
         assert_eq!(Timer::of(timer.word()), Ok(timer));
@@ -251,6 +287,8 @@ mod tests {
     #[test]
     fn bits_that_mean_nothing_are_an_error() {
         assert_eq!(Event::of(4), Err(Status::DATA_ERROR));
+        assert_eq!(Event::of(129 << 8), Err(Status::DATA_ERROR));
+        assert_eq!(Event::of(1 << 16), Err(Status::DATA_ERROR));
         assert_eq!(Timer::of(8), Err(Status::DATA_ERROR));
         assert_eq!(count(6, 5), Err(Status::DATA_ERROR));
         assert!(Kind::from_raw(0).is_none() && Kind::from_raw(5).is_none());

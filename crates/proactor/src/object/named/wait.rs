@@ -1,8 +1,9 @@
 //! A wait in which objects with names take part, alone or together with objects of this process.
 //!
-//! Nobody can satisfy such a wait for the waiter, since other processes do not know it. So it looks and takes by
-//! itself: it locks all its objects, takes the first that is signalled, or all if all are, and otherwise sleeps until
-//! one of them may have changed. Objects of this process are asked to wake it too; they are told, not taken.
+//! Other processes do not know the waiter. So it looks and takes by itself: it locks all its objects, takes the first
+//! that is signalled, or all if all are, and otherwise sleeps until one of them may have changed. Only a set of an
+//! event is granted to it (`line.rs`), and what is signalled in this process may be taken for it; in a wait for all
+//! nothing is, since only the waiter can have all of them locked.
 //!
 //! Named objects are locked first, in the order of their keys, and those of this process last, by address: a lock of
 //! another process may take long to come, and nobody in this one must be kept by it meanwhile.
@@ -10,7 +11,7 @@
 //! A process that is killed wakes nobody: not those who wait for its mutex, and not those whose wake-up it was given.
 //! So no sleep is longer than a tenth of a second.
 
-use std::sync::atomic::Ordering::Acquire;
+use std::sync::atomic::{AtomicU32, Ordering::Acquire};
 use std::time::{Duration, Instant};
 
 use super::guard::{Guard, Look};
@@ -51,9 +52,15 @@ pub(crate) trait Locals {
 
 /// See [`Locals`].
 pub(crate) trait LockedLocals {
-    fn is_signalled(&self, index: usize) -> bool;
+    /// Which one was taken for this wait, by who signalled it, and whether it was an abandoned mutex.
+    fn taken(&self) -> Option<(usize, bool)>;
+    fn is_signalled(&mut self, index: usize) -> bool;
     /// Takes one that is signalled; true if it was an abandoned mutex.
     fn take(&mut self, index: usize) -> bool;
+    /// The wait is satisfied: nothing may be taken for it any more.
+    fn close(&mut self);
+    /// The wait goes on.
+    fn miss(&mut self);
 }
 
 /// What a wait has taken.
@@ -121,54 +128,82 @@ struct Wait<'a, L> {
     locals: &'a L,
     how: &'a How<'a>,
     /// Each object once, in the order in which they are locked.
-    named: Vec<&'a Named>,
-    /// Per object of `named`: how many pulses there had been at the first look.
-    pulses: Vec<u32>,
-    /// Per object of `named`: its sequence at the last look.
-    seen: Vec<u32>,
+    parts: Vec<Part<'a>>,
+    has_looked: bool,
     has_slept: bool,
     /// When the owners of mutexes were last asked about, or the wait began.
     asked: Instant,
 }
 
+/// An object with a name, in a wait.
+struct Part<'a> {
+    named: &'a Named,
+    /// How many pulses there had been at the first look; if it waits for all, at the last one: what was signalled
+    /// while another was not is missed (S177).
+    pulses: u32,
+    /// This thread's place in its line.
+    spot: Option<usize>,
+    /// What the word below was at the last look.
+    seen: u32,
+}
+
+impl<'a> Part<'a> {
+    /// What changes when there may be something to take.
+    fn word(&self) -> &'a AtomicU32 {
+        match self.spot {
+            Some(spot) => self.named.word_in_line(spot),
+            None => self.named.sequence(),
+        }
+    }
+
+    fn look(&self, thorough: bool) -> Look {
+        Look { pulses: self.pulses, spot: self.spot, thorough }
+    }
+}
+
 impl<'a, L: Locals> Wait<'a, L> {
     fn new(items: &'a [Item<'a>], locals: &'a L, how: &'a How<'a>) -> Result<Self> {
-        let mut named: Vec<_> = items
+        let mut parts: Vec<_> = items
             .iter()
             .filter_map(|item| match item {
-                Item::Named(named) => Some(*named),
+                Item::Named(named) => Some(Part { named, pulses: 0, spot: None, seen: 0 }),
                 Item::Local(_) => None,
             })
             .collect();
-        named.sort_by_key(|named| named.key());
-        let before = named.len();
-        named.dedup_by_key(|named| named.key());
-        if how.all && named.len() < before {
+        parts.sort_by_key(|part| part.named.key());
+        let before = parts.len();
+        parts.dedup_by_key(|part| part.named.key());
+        if how.all && parts.len() < before {
             return Err(Status::INVALID_PARAMETER);
         }
-        let room = named.len();
-        let (pulses, seen) = (Vec::with_capacity(room), Vec::with_capacity(room));
-        Ok(Wait { items, locals, how, named, pulses, seen, has_slept: false, asked: Instant::now() })
+        Ok(Wait { items, locals, how, parts, has_looked: false, has_slept: false, asked: Instant::now() })
     }
 
     fn at(&self, key: Key) -> usize {
         // All of them are there.
-        self.named.binary_search_by_key(&key, |named| named.key()).unwrap_or_default()
+        self.parts.binary_search_by_key(&key, |part| part.named.key()).unwrap_or_default()
     }
 
     /// Locks everything, takes what can be taken, and otherwise prepares for a sleep.
     fn look(&mut self, thorough: bool, enlists: bool) -> Result<Step> {
-        let mut guards: Vec<Guard<'a>> = Vec::with_capacity(self.named.len());
-        for named in &self.named {
-            guards.push(named.lock()?);
+        let mut guards: Vec<Guard<'a>> = Vec::with_capacity(self.parts.len());
+        for part in &self.parts {
+            guards.push(part.named.lock()?);
         }
-        if self.pulses.is_empty() {
-            for guard in &guards {
-                self.pulses.push(guard.pulses()?);
-            }
+        if !self.has_looked {
+            self.has_looked = true;
+            self.count_pulses(&guards)?;
+        }
+        if thorough {
+            guards.iter_mut().try_for_each(Guard::collect)?;
         }
         let mut locals = self.locals.lock();
         let took = self.take(&mut guards, &mut locals, thorough)?;
+        if took.is_some() {
+            locals.close()
+        } else {
+            locals.miss()
+        }
         drop(locals);
         let over = self.how.deadline.is_some_and(|deadline| deadline <= Instant::now());
         let ended = match took {
@@ -179,20 +214,37 @@ impl<'a, L: Locals> Wait<'a, L> {
         };
         match ended {
             Some(ended) => {
-                self.pass_on(&mut guards)?;
+                self.leave(&mut guards)?;
                 Ok(ended)
             }
             None => {
                 let at_most = self.longest_sleep(&guards)?;
-                self.seen.clear();
-                self.seen.extend(guards.iter().map(Guard::sequence));
-                if enlists {
-                    let choosy = self.is_choosy();
-                    guards.iter().for_each(|guard| guard.enlist(choosy));
+                let choosy = self.is_choosy();
+                if choosy {
+                    self.count_pulses(&guards)?;
+                }
+                for (part, guard) in self.parts.iter_mut().zip(&guards) {
+                    if !choosy && part.spot.is_none() {
+                        part.spot = guard.line_up();
+                    }
+                    part.seen = match part.spot {
+                        Some(spot) => guard.wait_in_line(spot, enlists),
+                        None => guard.sequence(),
+                    };
+                    if enlists && part.spot.is_none() {
+                        guard.enlist(choosy);
+                    }
                 }
                 Ok(Step::Sleep(at_most))
             }
         }
+    }
+
+    fn count_pulses(&mut self, guards: &[Guard<'_>]) -> Result<()> {
+        for (part, guard) in self.parts.iter_mut().zip(guards) {
+            part.pulses = guard.pulses()?;
+        }
+        Ok(())
     }
 
     fn take(
@@ -201,14 +253,18 @@ impl<'a, L: Locals> Wait<'a, L> {
         locals: &mut L::Locked<'_>,
         thorough: bool,
     ) -> Result<Option<Took>> {
-        let look = |at: usize| Look { pulses: self.pulses[at], thorough };
+        if let Some((taken, abandoned)) = locals.taken() {
+            let of_taken = |item: &Item<'_>| matches!(item, Item::Local(local) if *local == taken);
+            let index = self.items.iter().position(of_taken).unwrap_or_default();
+            return Ok(Some(Took { index, abandoned }));
+        }
         let mut first = None;
         for (index, item) in self.items.iter().enumerate() {
             let signalled = match item {
                 Item::Local(local) => locals.is_signalled(*local),
                 Item::Named(named) => {
                     let at = self.at(named.key());
-                    guards[at].is_signalled(look(at))?
+                    guards[at].is_signalled(self.parts[at].look(thorough))?
                 }
             };
             match (signalled, self.how.all) {
@@ -230,7 +286,10 @@ impl<'a, L: Locals> Wait<'a, L> {
         for item in &self.items[taken] {
             abandoned |= match item {
                 Item::Local(local) => locals.take(*local),
-                Item::Named(named) => guards[self.at(named.key())].take()?,
+                Item::Named(named) => {
+                    let at = self.at(named.key());
+                    guards[at].take(self.parts[at].look(thorough))?
+                }
             };
         }
         Ok(Some(Took { index, abandoned }))
@@ -242,12 +301,13 @@ impl<'a, L: Locals> Wait<'a, L> {
     }
 
     /// This thread leaves. It may have been woken for what it does not take.
-    fn pass_on(&self, guards: &mut [Guard<'_>]) -> Result<()> {
-        if self.has_slept {
-            for (guard, pulses) in guards.iter_mut().zip(&self.pulses) {
-                if guard.is_signalled(Look { pulses: *pulses, thorough: false })? {
-                    guard.pass_on();
-                }
+    fn leave(&mut self, guards: &mut [Guard<'_>]) -> Result<()> {
+        for (part, guard) in self.parts.iter_mut().zip(guards) {
+            if let Some(spot) = part.spot.take() {
+                guard.leave_line(spot)?;
+            }
+            if self.has_slept && guard.is_signalled(part.look(false))? {
+                guard.pass_on();
             }
         }
         Ok(())
@@ -285,12 +345,8 @@ impl<'a, L: Locals> Wait<'a, L> {
 
     /// Sleeps and ends the enlistment; false when nothing woke it.
     fn sleep(&mut self, at_most: Duration) -> bool {
-        let mut words: Vec<_> = self
-            .named
-            .iter()
-            .zip(&self.seen)
-            .map(|(named, seen)| Seen { word: named.sequence(), value: *seen, own: false })
-            .collect();
+        let mut words: Vec<_> =
+            self.parts.iter().map(|part| Seen { word: part.word(), value: part.seen, own: false }).collect();
         let woken = match self.how.parker.map(Parker::set_out) {
             None => sleep(&words, at_most),
             // Whoever gave the permit did so since the last sleep.
@@ -307,17 +363,29 @@ impl<'a, L: Locals> Wait<'a, L> {
 
     fn delist(&self) {
         let choosy = self.is_choosy();
-        self.named.iter().for_each(|named| named.delist(choosy));
+        let enlisted = self.parts.iter().filter(|part| part.spot.is_none());
+        enlisted.for_each(|part| part.named.delist(choosy));
     }
 
     /// Whether nothing but a few sequences has to be looked at.
     fn is_quick_to_look(&self) -> bool {
-        self.how.parker.is_none() && self.named.len() <= FEW
+        self.how.parker.is_none() && self.parts.len() <= FEW
     }
 
     /// Looks a little longer.
     fn spin(&self, spins: &Spins) {
-        let changed = |(named, seen): (&&Named, &u32)| named.sequence().load(Acquire) != *seen;
-        spins.spinning_until(|| self.named.iter().zip(&self.seen).any(changed));
+        let changed = |part: &Part<'_>| part.word().load(Acquire) != part.seen;
+        spins.spinning_until(|| self.parts.iter().any(changed));
+    }
+}
+
+impl<L> Drop for Wait<'_, L> {
+    fn drop(&mut self) {
+        // Only a wait that has failed is in line still.
+        for part in &mut self.parts {
+            if let Some(spot) = part.spot.take() {
+                part.named.run_off(spot);
+            }
+        }
     }
 }

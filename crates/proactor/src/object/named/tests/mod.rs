@@ -65,13 +65,21 @@ impl Locals for NoLocals {
 }
 
 impl LockedLocals for NoLocals {
-    fn is_signalled(&self, _: usize) -> bool {
+    fn taken(&self) -> Option<(usize, bool)> {
+        None
+    }
+
+    fn is_signalled(&mut self, _: usize) -> bool {
         false
     }
 
     fn take(&mut self, _: usize) -> bool {
         false
     }
+
+    fn close(&mut self) {}
+
+    fn miss(&mut self) {}
 }
 
 fn how<'a>(all: bool, at_most: Option<Duration>) -> How<'a> {
