@@ -251,7 +251,7 @@ fn s146_s147_an_operation_with_a_routine_sets_no_event_of_the_callers() {
 }
 
 #[test]
-fn s153_waiting_for_the_handle_itself_the_routine_goes_first() {
+fn s153_waiting_for_the_handle_itself_the_handle_may_come_first_and_the_routine_stays() {
     let (ours, theirs) = Socket::pair().unwrap();
     let ran = Arc::new(AtomicUsize::new(0));
     let start = |ours: &Socket| {
@@ -272,9 +272,10 @@ fn s153_waiting_for_the_handle_itself_the_routine_goes_first() {
         asleep(me);
         drop(theirs.begin(op::Send::new("34")).unwrap().wait());
     });
-    assert_eq!(wait_one(&ours, SOON), Err(Status::USER_APC));
-    assert_eq!(ran.load(SeqCst), 4);
+    // The handle is told before the routine is queued, so whoever waits for it may have it first.
     assert!(wait_one(&ours, SOON).is_ok());
+    assert_eq!(sleep(SOON), Err(Status::USER_APC));
+    assert_eq!(ran.load(SeqCst), 4);
     sends.join().unwrap();
 }
 
@@ -390,4 +391,36 @@ fn connections_are_accepted_made_and_ended_with_routines() {
     client.start_with_routine(op::Disconnect::new(), routine).unwrap();
     wait_until("it has left", || left.try_recv().is_ok_and(|left| left.status().is_success()));
     wait_until("the peer sees it", || gone.try_recv().is_ok_and(|recv| recv.result() == Ok(0)));
+}
+
+#[test]
+fn s151_only_routines_of_the_same_socket_wait_for_each_other_whatever_took_the_memory_of_a_closed_one() {
+    const SOCKETS: usize = 150;
+    let (first, peer) = Socket::pair().unwrap();
+    let owner = Arc::new(Mutex::new(Some(first)));
+    let (closes, ran) = (owner.clone(), Arc::new(AtomicUsize::new(0)));
+    let count = ran.clone();
+    let outer = move |recv: op::Recv| {
+        drop(recv);
+        drop(closes.lock().unwrap().take());
+        let mut kept = Vec::new();
+        for _ in 0..SOCKETS {
+            let (socket, peer) = Socket::pair().unwrap();
+            let count = count.clone();
+            let routine = move |_: op::Recv| {
+                count.fetch_add(1, SeqCst);
+            };
+            socket.start_with_routine(op::Recv::new(vec![0; 1]), routine).unwrap();
+            peer.begin(op::Send::new("x")).unwrap().wait().result().unwrap();
+            kept.push((socket, peer));
+        }
+        eventually("all have run in this wait", || {
+            test_alert();
+            count.load(SeqCst) == SOCKETS
+        });
+    };
+    owner.lock().unwrap().as_ref().unwrap().start_with_routine(op::Recv::new(vec![0; 8]), outer).unwrap();
+    peer.begin(op::Send::new("x")).unwrap().wait().result().unwrap();
+    assert_eq!(sleep(SOON), Err(Status::USER_APC));
+    assert_eq!(ran.load(SeqCst), SOCKETS);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{PATIENCE, asleep, eventually};
 use proactor::object::{
-    Event, Mutex, Semaphore, Thread, Timer, Wait, Waitable, wait_all, wait_any, wait_one,
+    Event, Mutex, Semaphore, Thread, Timer, Wait, Waitable, sleep, wait_all, wait_any, wait_one,
 };
 use proactor::{File, Modes, Op, Pipe, Port, Socket, Status, op};
 use rustix::thread::gettid;
@@ -280,4 +280,26 @@ fn s173_handles_and_ports_are_waited_for_together_with_objects() {
     assert_eq!(wait_all(&[&port, &reader], Wait::NOW), Err(Status::TIMEOUT));
     reader.cancel_all().unwrap();
     assert!(wait_all(&[&port, &reader, &mutex], SOON).is_ok());
+}
+
+#[test]
+fn s170_a_handle_whose_only_operation_is_pending_is_never_signalled() {
+    const ROUNDS: usize = 5000;
+    let (socket, peer) = Socket::pair().unwrap();
+    assert!(is_signalled(&socket));
+    let (next, asked) = channel::<()>();
+    let sender = std::thread::spawn(move || {
+        while asked.recv().is_ok() {
+            peer.begin(op::Send::new("x")).unwrap().wait().result().unwrap();
+        }
+    });
+    for _ in 0..ROUNDS {
+        // The one before it has just come by its routine, from another thread.
+        socket.start_with_routine(op::Recv::new(vec![0; 1]), |_| ()).unwrap();
+        assert!((0..50).all(|_| !is_signalled(&socket)));
+        next.send(()).unwrap();
+        while sleep(Wait::FOREVER.alertably()) != Err(Status::USER_APC) {}
+    }
+    drop(next);
+    sender.join().unwrap();
 }

@@ -4,8 +4,9 @@
 //! counted: it is closed when the handle is closed *and* the last call on it has returned, so that no call ever
 //! meets a number that has been given to another file.
 
+use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering::*};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -95,6 +96,8 @@ pub(crate) struct Handle {
     pub(super) in_flight: InFlight,
     /// What they wait for; most handles have none.
     pub(super) object: OnceLock<Arc<Local>>,
+    /// The group of its completion routines, once one was started; never that of another handle.
+    routines: OnceLock<NonZeroUsize>,
     closed: AtomicBool,
 }
 
@@ -156,6 +159,7 @@ impl Handle {
             }),
             in_flight: InFlight::default(),
             object: OnceLock::new(),
+            routines: OnceLock::new(),
             closed: AtomicBool::new(false),
         })
     }
@@ -261,6 +265,13 @@ impl Handle {
         self.state.lock().modes
     }
 
+    pub(super) fn routines(&self) -> NonZeroUsize {
+        static NEXT: AtomicUsize = AtomicUsize::new(1);
+        *self
+            .routines
+            .get_or_init(|| NonZeroUsize::new(NEXT.fetch_add(1, Relaxed)).unwrap_or(NonZeroUsize::MAX))
+    }
+
     pub(super) fn began(&self, sort: Sort) {
         if self.in_flight.add(sort) {
             self.unsignal();
@@ -270,8 +281,13 @@ impl Handle {
     /// An operation is over and its packet, if any, is where it belongs. The last one of a closed handle ends
     /// its association: until then packets still find their key (S121).
     pub(super) fn ended(&self, sort: Sort) {
+        self.ended_and(sort, false);
+    }
+
+    /// The same; `told` if the handle's object knows already.
+    fn ended_and(&self, sort: Sort, told: bool) {
         let (last, tell) = self.in_flight.take(sort);
-        if tell {
+        if tell && !told {
             self.signal();
         }
         if last && self.is_closed() {
@@ -288,6 +304,11 @@ impl Handle {
         self.disengage(&mut block, status);
         block.status = status;
         let sort = Sort::of(&block);
+        // Before anybody can know of it otherwise, and start the next.
+        let told = self.in_flight.concerns_object(sort);
+        if told {
+            self.signal();
+        }
         match std::mem::take(&mut block.route) {
             Route::Event(event) => {
                 self.unwatch_if_unneeded();
@@ -303,7 +324,7 @@ impl Handle {
                 }
             }
         }
-        self.ended(sort);
+        self.ended_and(sort, told);
     }
 
     /// Closes: operations under way end with `closing_status`, the descriptor with the last call on it.

@@ -57,7 +57,7 @@ impl Handle {
         let nests = !matches!(self.class, Class::Stream | Class::Datagram);
         let completion = Completion {
             thread: Some(thread::mine()),
-            group: if nests { 0 } else { Arc::as_ptr(self).addr() },
+            group: if nests { 0 } else { self.routines().get() },
             routine: Mutex::new(routine),
             block: None,
             what: PhantomData::<fn() -> O>,

@@ -66,6 +66,11 @@ impl InFlight {
         ((word & LOUD_ONES) + ((word & ALL) >> 32)) as u32
     }
 
+    /// Whether there is an object that an operation of this sort is told to.
+    pub(super) fn concerns_object(&self, sort: Sort) -> bool {
+        concerns(self.0.load(Acquire), sort)
+    }
+
     fn has_object(&self) -> bool {
         self.0.load(Acquire) & HAS_OBJECT != 0
     }

@@ -37,11 +37,13 @@ impl Lookout {
 
     /// Whether the service has been asked: without descriptors or memory it can't be.
     fn ask(&self, set: &Poller, source: impl FnOnce() -> Weak<dyn Source>) -> bool {
+        let mut token = self.token.lock();
+        // Under the lock, so that nobody relies on an asking that then fails; and before the service is asked, which
+        // may come at once.
         if self.asked.swap(true, SeqCst) {
             return true;
         }
         let Ok(service) = service() else { return self.could_not_ask() };
-        let mut token = self.token.lock();
         match *token {
             Some(token) => service.arm(set, token),
             None => match service.attach_once(set, source()) {
