@@ -377,3 +377,47 @@ fn s176_a_pulse_and_a_set_and_reset_reach_waits_for_a_named_object_too() {
         assert_eq!(wait_any(&[&named, &local, &auto], Wait::NOW), Err(Status::TIMEOUT));
     }
 }
+
+#[test]
+fn mixed_waits_that_time_out_and_are_satisfied_at_once_lose_nothing_and_take_nothing_twice() {
+    const EACH: usize = 2000;
+    let (named, _) = Semaphore::create_named(&name("semaphore"), 0, 100_000).unwrap();
+    let (other, _) = Semaphore::create_named(&name("other"), 100_000, 100_000).unwrap();
+    let local = Semaphore::new(0, 100_000).unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let taken: Vec<[usize; 2]> = std::thread::scope(|scope| {
+        let waiters: Vec<_> = (0..3)
+            .map(|at| {
+                let (named, local, other, done) = (&named, &local, &other, &done);
+                scope.spawn(move || {
+                    let mut taken = [0; 2];
+                    let wait = Wait::at_most(Duration::from_micros(30 * at));
+                    loop {
+                        // Said before the look, so that nothing comes after the last one.
+                        let last = done.load(std::sync::atomic::Ordering::SeqCst);
+                        match wait_any(&[local, named], wait) {
+                            Ok(waited) => taken[waited.index] += 1,
+                            Err(Status::TIMEOUT) if last => return taken,
+                            Err(Status::TIMEOUT) => {}
+                            Err(status) => panic!("{status}"),
+                        }
+                        // All or nothing, among the rest.
+                        if wait_all(&[local, other], Wait::NOW).is_ok() {
+                            taken[0] += 1;
+                        }
+                    }
+                })
+            })
+            .collect();
+        for _ in 0..EACH {
+            local.release(1).unwrap();
+            named.release(1).unwrap();
+        }
+        done.store(true, std::sync::atomic::Ordering::SeqCst);
+        waiters.into_iter().map(|waiter| waiter.join().unwrap()).collect()
+    });
+    for index in 0..2 {
+        assert_eq!(taken.iter().map(|taken| taken[index]).sum::<usize>(), EACH, "{taken:?}");
+    }
+    assert_eq!((local.count(), named.count()), (0, 0));
+}

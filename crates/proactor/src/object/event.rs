@@ -46,6 +46,12 @@ impl Event {
     /// One that other processes of this user can open by its name (`CreateEvent` with a name). If there is one
     /// already it is opened, whatever its type and state (S180); [`Existed`] says so.
     ///
+    /// It does what one without a name does, with three exceptions. Of those who wait for an auto-reset one, up to
+    /// 128 are served in the order in which they came, and the rest as they happen to look. A wait for all of several
+    /// objects, one of which has a name, takes them when it finds all of them signalled: it may miss what was set and
+    /// reset meanwhile (S174, S176). And a set that goes to a thread that is being killed may reach the next one only
+    /// after a tenth of a second.
+    ///
     /// Fails with `OBJECT_TYPE_MISMATCH` when the name is that of another kind of object (S218), and as
     /// [names](super::set_namespace) do.
     ///

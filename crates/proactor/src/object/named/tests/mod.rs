@@ -2,6 +2,7 @@
 
 mod files;
 mod killed;
+mod line;
 mod names;
 mod processes;
 mod waits;

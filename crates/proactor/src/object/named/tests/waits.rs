@@ -13,13 +13,13 @@ const LONG: Duration = PATIENCE;
 const SHORT: Duration = Duration::from_millis(5);
 
 /// Two handles to one new object.
-fn two(room: &Room, name: &str, new: New) -> [Arc<Named>; 2] {
+pub(super) fn two(room: &Room, name: &str, new: New) -> [Arc<Named>; 2] {
     let (first, existed) = Named::create_in(&room.space, name, &new).unwrap();
     assert!(!existed);
     [first, Named::open_in(&room.space, name, new.kind()).unwrap()]
 }
 
-fn sleepers(named: &Named) -> u32 {
+pub(super) fn sleepers(named: &Named) -> u32 {
     let in_line = if named.kind == Kind::Event && !named.manual() { named.page.line().sleepers() } else { 0 };
     in_line + named.page.hot().waiters.load(Relaxed)
 }
@@ -52,7 +52,7 @@ fn an_auto_reset_event_lets_one_go_and_a_manual_one_all() {
     }
 }
 
-fn is_set(event: &Named) -> bool {
+pub(super) fn is_set(event: &Named) -> bool {
     let mut guard = event.lock().unwrap();
     let look = Look { pulses: guard.pulses().unwrap(), thorough: true, ..Look::default() };
     let set = guard.is_signalled(look).unwrap();
@@ -390,115 +390,4 @@ fn a_lock_that_was_held_by_somebody_dead_is_taken_over() {
     assert!(!event.lock().unwrap().set().unwrap());
     assert_eq!(event.page.hot().lock.load(Relaxed), 0);
     assert!(is_there(&event));
-}
-
-/// Threads that are in line and end without leaving it.
-fn dead_in_line(event: &Named, count: usize) {
-    for at in 0..count {
-        let line_up = || {
-            assert_eq!(event.lock().unwrap().line_up(), Some(at));
-            crate::object::named::Holder::me().unwrap()
-        };
-        let dead = std::thread::scope(|scope| scope.spawn(line_up).join().unwrap());
-        eventually("it is gone", || !dead.lives());
-    }
-}
-
-#[test]
-fn what_was_granted_to_a_dead_waiter_is_given_back() {
-    let room = Room::new();
-    let [event, other] = two(&room, "e", New::Event { manual: false, set: false });
-    dead_in_line(&event, 2);
-    assert!(!event.lock().unwrap().set().unwrap());
-    assert!(event.is_set(), "whoever looks closely finds it");
-    assert!(is_there(&other) && !is_there(&other));
-    std::thread::scope(|scope| {
-        let waits = scope.spawn(|| wait_one(&other, LONG));
-        eventually("it waits", || sleepers(&event) == 1);
-        // To the second dead one; the living one finds out.
-        assert!(!event.lock().unwrap().set().unwrap());
-        assert_eq!(waits.join().unwrap(), Ok(Took { index: 0, abandoned: false }));
-    });
-    assert!(!is_there(&event) && !event.is_set());
-    assert_eq!(event.page.hot().depth.load(Relaxed), 0, "nobody is in line");
-}
-
-#[test]
-fn who_finds_the_line_full_of_dead_takes_the_place_of_one() {
-    let room = Room::new();
-    let [event, other] = two(&room, "e", New::Event { manual: false, set: false });
-    dead_in_line(&event, crate::object::named::line::SPOTS);
-    std::thread::scope(|scope| {
-        let waits = scope.spawn(|| wait_one(&other, LONG));
-        eventually("it waits", || sleepers(&event) == 1);
-        assert_eq!(event.lock().unwrap().line_up(), Some(1), "another dead one's");
-        event.lock().unwrap().leave_line(1).unwrap();
-        for _ in 0..crate::object::named::line::SPOTS {
-            event.lock().unwrap().set().unwrap();
-        }
-        assert_eq!(waits.join().unwrap(), Ok(Took { index: 0, abandoned: false }));
-    });
-}
-
-#[test]
-fn more_than_fit_into_the_line_go_one_by_one() {
-    const MANY: u32 = crate::object::named::line::SPOTS as u32 + 8;
-    let room = Room::new();
-    let [event, other] = two(&room, "e", New::Event { manual: false, set: false });
-    let gone = AtomicU32::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..MANY {
-            scope.spawn(|| {
-                wait_one(&other, LONG).unwrap();
-                gone.fetch_add(1, Relaxed);
-            });
-        }
-        eventually("all wait", || sleepers(&event) == MANY);
-        for _ in 0..crate::object::named::line::SPOTS {
-            assert!(!event.lock().unwrap().set().unwrap());
-        }
-        for left in (0..8).rev() {
-            eventually("the one before is gone", || !is_set(&event));
-            event.lock().unwrap().set().unwrap();
-            eventually("the next goes", || gone.load(Relaxed) >= MANY - left - 8);
-        }
-    });
-    assert_eq!(gone.into_inner(), MANY);
-    assert!(!is_set(&event));
-}
-
-#[test]
-fn what_is_granted_twice_to_one_wait_goes_to_the_next() {
-    let room = Room::new();
-    let new = New::Event { manual: false, set: false };
-    let ([first, _], [second, _]) = (two(&room, "a", new), two(&room, "b", new));
-    let spots = [&first, &second].map(|event| {
-        let spot = event.lock().unwrap().line_up().unwrap();
-        assert!(!event.lock().unwrap().set().unwrap());
-        assert_eq!(event.is_set(), false, "it is this thread's");
-        spot
-    });
-    second.lock().unwrap().leave_line(spots[1]).unwrap();
-    assert!(is_there(&second) && !is_there(&second));
-    // Who fails runs off, and leaves it too.
-    first.run_off(spots[0]);
-    assert!(is_there(&first) && !is_there(&first));
-}
-
-#[test]
-fn what_was_half_given_back_is_given_back_by_the_next() {
-    let room = Room::new();
-    let [event, other] = two(&room, "e", New::Event { manual: false, set: false });
-    dead_in_line(&event, 1);
-    event.lock().unwrap().set().unwrap();
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let guard = other.lock().unwrap();
-            // As far as one may have come who is killed in the middle.
-            event.page.hot().state.store(1 << 8, Relaxed);
-            std::mem::forget(guard);
-        });
-    });
-    assert!(is_there(&event) && !is_there(&event));
-    assert_eq!(event.page.hot().state.load(Relaxed), 0);
 }
