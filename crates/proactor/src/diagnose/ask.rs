@@ -25,7 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// - `ACCESS_DENIED`: it belongs to another user.
 /// - `TIMEOUT`: it does not answer, for instance because it is stopped.
 /// - `DEVICE_BUSY`: too many look into it at this moment; try again.
-/// - `DATA_ERROR`: what it answers is no report, or one of another version.
+/// - `DATA_ERROR`: what it answers is no report, or one of another version, or it claims more threads (32,768), or
+///   waits or objects of theirs (262,144), than it may.
 pub fn look_into(process: u32) -> Result<Report, Status> {
     let owner = user_of(process).ok_or(Status::NOT_FOUND)?;
     let me = rustix::process::geteuid();

@@ -66,36 +66,45 @@ pub fn wait_chain(thread: u32) -> Result<WaitChain, Status> {
 
 pub(super) fn chain_among(threads: &[ThreadInfo], thread: u32) -> Option<WaitChain> {
     let graph = Graph::new(threads);
-    let mut place = graph.place(thread)?;
+    graph.place(thread).map(|place| chain_from(&graph, place))
+}
+
+/// The chain of each thread, in their order.
+pub(super) fn chains_among(threads: &[ThreadInfo]) -> Vec<WaitChain> {
+    let graph = Graph::new(threads);
+    (0..threads.len()).map(|place| chain_from(&graph, place)).collect()
+}
+
+fn chain_from(graph: &Graph<'_>, mut place: usize) -> WaitChain {
     let mut chain = WaitChain { nodes: Vec::new(), is_cycle: false, truncated: false };
     let mut seen = Vec::new();
     loop {
-        let thread = &threads[place];
+        let thread = &graph.threads[place];
         let (name, state) = (Some(thread.name.clone()), Some(thread.state));
         seen.push(place);
         if !chain.push(ChainNode::Thread { id: thread.id, name, state, foreign: None }) {
-            return Some(chain);
+            return chain;
         }
-        let Some(object) = graph.main_object(place) else { return Some(chain) };
+        let Some(object) = graph.main_object(place) else { return chain };
         if !chain.push(ChainNode::Object(object.clone())) {
-            return Some(chain);
+            return chain;
         }
         place = match object.owner {
             Some(ObjectOwner::Foreign { process, thread: id }) => {
                 chain.push(ChainNode::Thread { id, name: None, state: None, foreign: Some(process) });
-                return Some(chain);
+                return chain;
             }
             Some(ObjectOwner::Thread(owner)) => match graph.place(owner) {
                 // It has been given what it waits for, and is about to run.
-                Some(next) if next == place && object.is_recursive() => return Some(chain),
+                Some(next) if next == place && object.is_recursive() => return chain,
                 Some(next) if seen.contains(&next) => {
                     chain.is_cycle = true;
-                    return Some(chain);
+                    return chain;
                 }
                 Some(next) => next,
-                None => return Some(chain),
+                None => return chain,
             },
-            Some(ObjectOwner::Unknown) | None => return Some(chain),
+            Some(ObjectOwner::Unknown) | None => return chain,
         };
     }
 }
@@ -258,5 +267,7 @@ mod tests {
         assert!(long.to_string().ends_with(", and so on"));
         let fits = chain(&threads, 13);
         assert!(!fits.truncated && fits.nodes.len() == 15);
+        let all = chains_among(&threads);
+        assert!(all.len() == 20 && all[0] == long && all[12] == fits);
     }
 }

@@ -1,5 +1,6 @@
 //! Deadlocks: threads that wait for each other in a circle, each told with what it holds and what it waits for.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::graph::Graph;
@@ -51,24 +52,35 @@ pub(super) fn deadlocks_among(threads: &[ThreadInfo]) -> Vec<Deadlock> {
     let circles = graph.circles().into_iter();
     circles
         .map(|circle| {
-            let members = circle.iter().filter_map(|place| member(&graph, *place, &circle));
+            let mut wanted = wanted(&graph, &circle);
+            let members = circle.iter().filter_map(|place| {
+                let wanted = wanted.remove(&threads[*place].id).unwrap_or_default();
+                member(&graph, *place, wanted)
+            });
             Deadlock { threads: members.collect() }
         })
         .collect()
 }
 
-fn member(graph: &Graph<'_>, place: usize, circle: &[usize]) -> Option<DeadlockedThread> {
+/// What the threads of a circle wait for, by the threads that hold it.
+fn wanted<'a>(graph: &Graph<'a>, circle: &[usize]) -> BTreeMap<u32, Vec<&'a ObjectInfo>> {
+    let mut wanted = BTreeMap::<_, Vec<_>>::new();
+    let objects = circle.iter().filter_map(|place| graph.wait(*place)).flat_map(|wait| &wait.objects);
+    for object in objects.filter(|object| !object.is_its_owner()) {
+        if let Some(ObjectOwner::Thread(owner)) = object.owner {
+            wanted.entry(owner).or_default().push(object);
+        }
+    }
+    wanted
+}
+
+fn member(graph: &Graph<'_>, place: usize, wanted: Vec<&ObjectInfo>) -> Option<DeadlockedThread> {
     let thread = &graph.threads[place];
     let waits = graph.wait(place)?.clone();
     let mut holds = thread.owns.clone();
     // A lock may not keep a list of who owns it; but those who wait for it say so.
-    let wanted = circle.iter().filter_map(|other| graph.wait(*other)).flat_map(|wait| &wait.objects);
-    let wanted = wanted.filter(|object| !object.is_its_owner());
-    for object in wanted.filter(|object| object.owner == Some(ObjectOwner::Thread(thread.id))) {
-        if !holds.iter().any(|held| held.is(object)) {
-            holds.push(object.clone());
-        }
-    }
+    let mut told: BTreeSet<_> = thread.owns.iter().map(ObjectInfo::identity).collect();
+    holds.extend(wanted.into_iter().filter(|object| told.insert(object.identity())).cloned());
     let owner = |object: &ObjectInfo| match object.owner {
         Some(ObjectOwner::Thread(owner)) => graph.place(owner).map(|owner| graph.threads[owner].name.clone()),
         _ => None,

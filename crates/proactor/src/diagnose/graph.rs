@@ -6,7 +6,7 @@
 //! search for circles in a wait-for graph; with the others it is the one for knots (Knapp, "Deadlock detection in
 //! distributed databases", ACM Computing Surveys 19, 1987: the AND and the OR model).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::thread::{ObjectInfo, ObjectOwner, ThreadInfo, WaitInfo};
 
@@ -15,6 +15,7 @@ pub(super) struct Graph<'a> {
     places: BTreeMap<u32, usize>,
     /// The round in which a thread turned out to go on sooner or later; `None`: never.
     rounds: Vec<Option<u32>>,
+    mains: Vec<Option<&'a ObjectInfo>>,
 }
 
 /// On whom an object depends, for one who waits for it.
@@ -29,16 +30,45 @@ enum Dependence {
 impl<'a> Graph<'a> {
     pub(super) fn new(threads: &'a [ThreadInfo]) -> Graph<'a> {
         let places = threads.iter().enumerate().map(|(place, thread)| (thread.id, place)).collect();
-        let mut graph = Graph { threads, places, rounds: vec![None; threads.len()] };
-        for round in 0.. {
-            let on: Vec<_> =
-                (0..threads.len()).filter(|place| graph.is_stuck(*place) && graph.goes_on(*place)).collect();
-            if on.is_empty() {
-                break;
-            }
-            on.into_iter().for_each(|place| graph.rounds[place] = Some(round));
-        }
+        let mut graph = Graph { threads, places, rounds: vec![None; threads.len()], mains: Vec::new() };
+        graph.free();
+        graph.mains = (0..threads.len()).map(|place| graph.find_main_object(place)).collect();
         graph
+    }
+
+    /// Finds who goes on, each with its round. Whoever does is looked at once, and so is every wait for it: who is
+    /// in trouble may have very many threads, and who is hostile may claim them.
+    fn free(&mut self) {
+        let count = self.threads.len();
+        let mut waiters = vec![Vec::new(); count];
+        let mut missing: Vec<_> = (0..count).map(|place| self.missing(place, &mut waiters)).collect();
+        let mut open: VecDeque<_> = (0..count).filter(|place| missing[*place] == 0).collect();
+        open.iter().for_each(|place| self.rounds[*place] = Some(0));
+        // First come, first served, so the rounds only grow: the last that is missing is the one of the latest round.
+        while let Some(owner) = open.pop_front() {
+            let round = self.rounds[owner].map(|round| round + 1);
+            for waiter in std::mem::take(&mut waiters[owner]) {
+                missing[waiter] = missing[waiter].saturating_sub(1);
+                if missing[waiter] == 0 && self.is_stuck(waiter) {
+                    self.rounds[waiter] = round;
+                    open.push_back(waiter);
+                }
+            }
+        }
+    }
+
+    /// How many threads have to go on before this one does, which is entered with each that counts.
+    fn missing(&self, place: usize, waiters: &mut [Vec<usize>]) -> usize {
+        // A sleep, which waits for nothing, ends by itself.
+        let Some(wait) = self.wait(place).filter(|wait| !wait.objects.is_empty()) else { return 0 };
+        let mut owners = 0;
+        for object in &wait.objects {
+            if let Dependence::On(owner) = self.dependence(place, object) {
+                waiters[owner].push(place);
+                owners += 1;
+            }
+        }
+        if wait.all { owners } else { usize::from(owners == wait.objects.len()) }
     }
 
     pub(super) fn place(&self, thread: u32) -> Option<usize> {
@@ -52,13 +82,6 @@ impl<'a> Graph<'a> {
     /// The wait that keeps a thread: the innermost.
     pub(super) fn wait(&self, place: usize) -> Option<&'a WaitInfo> {
         self.threads[place].waits.last()
-    }
-
-    fn goes_on(&self, place: usize) -> bool {
-        let Some(wait) = self.wait(place) else { return true };
-        let mut comes = wait.objects.iter().map(|object| self.comes(place, object).is_some());
-        // A sleep, which waits for nothing, ends by itself.
-        if wait.all || wait.objects.is_empty() { comes.all(|comes| comes) } else { comes.any(|comes| comes) }
     }
 
     /// The round after which an object may come to one who waits for it; `None`: never.
@@ -92,6 +115,10 @@ impl<'a> Graph<'a> {
     /// The one object that says most about why a thread waits: for a stuck one the first that will never come; in a
     /// wait for any the one that may come soonest, and in a wait for all the one that comes last.
     pub(super) fn main_object(&self, place: usize) -> Option<&'a ObjectInfo> {
+        self.mains[place]
+    }
+
+    fn find_main_object(&self, place: usize) -> Option<&'a ObjectInfo> {
         let wait = self.wait(place)?;
         let round = |object: &&ObjectInfo| self.comes(place, object).unwrap_or(u32::MAX);
         match (self.is_stuck(place), wait.all) {
@@ -104,53 +131,75 @@ impl<'a> Graph<'a> {
     /// The stuck threads that wait for each other in circles, those together whose circles have a thread in common.
     /// Each list starts with the first thread there is and goes round from there as far as it goes.
     pub(super) fn circles(&self) -> Vec<Vec<usize>> {
-        let count = self.threads.len();
-        let mut waiters = vec![Vec::new(); count];
-        for place in (0..count).filter(|place| self.is_stuck(*place)) {
-            self.stuck_owners(place).for_each(|owner| waiters[owner].push(place));
-        }
-        let mut done = vec![false; count];
-        let mut circles = Vec::new();
-        for first in (0..count).filter(|place| self.is_stuck(*place)) {
-            if done[first] {
-                continue;
-            }
-            let ahead = reach(count, first, |place| self.stuck_owners(place).collect());
-            if !ahead[first] {
-                continue;
-            }
-            let behind = reach(count, first, |place| waiters[place].clone());
-            let members: Vec<_> = (0..count).filter(|place| ahead[*place] && behind[*place]).collect();
-            members.iter().for_each(|member| done[*member] = true);
-            circles.push(self.round(first, members));
-        }
-        circles
+        let mut circles = self.components();
+        circles.retain(|members| match members[..] {
+            [single] => self.stuck_owners(single).any(|owner| owner == single),
+            _ => true,
+        });
+        circles.iter_mut().for_each(|members| members.sort_unstable());
+        circles.sort_unstable();
+        let mut left = vec![false; self.threads.len()];
+        circles.into_iter().map(|members| self.round(members, &mut left)).collect()
     }
 
-    /// The members in the order in which they wait for each other.
-    fn round(&self, first: usize, mut members: Vec<usize>) -> Vec<usize> {
-        let mut order = Vec::with_capacity(members.len());
-        let mut next = Some(first);
-        while let Some(place) = next {
-            members.retain(|member| *member != place);
-            order.push(place);
-            next = self.stuck_owners(place).find(|owner| members.contains(owner));
+    /// The stuck threads, those together that can all be reached from each other (Tarjan, "Depth-first search and
+    /// linear graph algorithms", SIAM Journal on Computing 1, 1972). The way down is a list: it may be long.
+    fn components(&self) -> Vec<Vec<usize>> {
+        /// A number that is higher than all: its component is complete.
+        const DONE: usize = usize::MAX;
+        let count = self.threads.len();
+        // When a thread was come to, from 1; and the earliest that is known to be reachable from there.
+        let (mut number, mut lowest) = (vec![0; count], vec![0; count]);
+        let mut last = 0;
+        let (mut components, mut open, mut way) = (Vec::new(), Vec::new(), Vec::new());
+        for first in (0..count).filter(|place| self.is_stuck(*place)) {
+            let mut next = Some(first).filter(|first| number[*first] == 0);
+            loop {
+                if let Some(place) = next.take() {
+                    last += 1;
+                    (number[place], lowest[place]) = (last, last);
+                    open.push(place);
+                    way.push((place, self.stuck_owners(place)));
+                }
+                let Some((place, owners)) = way.last_mut() else { break };
+                let place = *place;
+                if let Some(owner) = owners.next() {
+                    if number[owner] == 0 {
+                        next = Some(owner);
+                    } else {
+                        lowest[place] = lowest[place].min(number[owner]);
+                    }
+                    continue;
+                }
+                way.pop();
+                if let Some((before, _)) = way.last() {
+                    lowest[*before] = lowest[*before].min(lowest[place]);
+                }
+                if lowest[place] == number[place] {
+                    let at = open.iter().rposition(|other| *other == place).unwrap_or_default();
+                    let members = open.split_off(at);
+                    members.iter().for_each(|member| number[*member] = DONE);
+                    components.push(members);
+                }
+            }
         }
-        order.append(&mut members);
+        components
+    }
+
+    /// The members, which come sorted, in the order in which they wait for each other. `left` is false throughout,
+    /// before and after.
+    fn round(&self, members: Vec<usize>, left: &mut [bool]) -> Vec<usize> {
+        members.iter().for_each(|member| left[*member] = true);
+        let mut order = Vec::with_capacity(members.len());
+        let mut next = members.first().copied();
+        while let Some(place) = next {
+            left[place] = false;
+            order.push(place);
+            next = self.stuck_owners(place).find(|owner| left[*owner]);
+        }
+        order.extend(members.into_iter().filter(|member| std::mem::take(&mut left[*member])));
         order
     }
-}
-
-/// Who can be reached from `first` in one step or more.
-fn reach(count: usize, first: usize, next: impl Fn(usize) -> Vec<usize>) -> Vec<bool> {
-    let mut reached = vec![false; count];
-    let mut open = next(first);
-    while let Some(place) = open.pop() {
-        if !std::mem::replace(&mut reached[place], true) {
-            open.extend(next(place));
-        }
-    }
-    reached
 }
 
 #[cfg(test)]
@@ -247,6 +296,22 @@ mod tests {
         assert_eq!((main(1), main(2)), (1, 2));
         let stuck = [thread(1, ALL, &[0, 3, 2]), thread(2, ANY, &[1]), runs(3)];
         assert_eq!(Graph::new(&stuck).main_object(0).unwrap().id, 2);
+    }
+
+    #[test]
+    fn a_row_and_a_circle_may_be_very_long() {
+        const MANY: u32 = 20_000;
+        let mut threads: Vec<_> = (1..=MANY).map(|id| thread(id, id % 2 == 0, &[id % MANY + 1])).collect();
+        let whole: Vec<_> = (1..=MANY).collect();
+        assert_eq!(circles(&threads), [whole]);
+        threads[MANY as usize - 1] = runs(MANY);
+        let graph = Graph::new(&threads);
+        assert!(graph.circles().is_empty());
+        assert_eq!((graph.rounds[0], graph.rounds[MANY as usize - 1]), (Some(MANY - 1), Some(0)));
+        // The last waits for itself, and all before it behind that.
+        threads[MANY as usize - 1] = thread(MANY, ANY, &[MANY]);
+        assert_eq!(circles(&threads), [[MANY]]);
+        assert!(Graph::new(&threads).is_stuck(0));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Snapshot;
-use super::chain::{WaitChain, chain_among};
+use super::chain::{WaitChain, chain_among, chains_among};
 use super::deadlock::{Deadlock, deadlocks_among};
 use super::thread::{ThreadInfo, threads};
 
@@ -48,6 +48,12 @@ impl Report {
     /// such thread.
     pub fn wait_chain(&self, thread: u32) -> Option<WaitChain> {
         chain_among(&self.threads, thread)
+    }
+
+    /// The wait chain of each of its threads, in the order of `threads`: what asking for them one by one would give,
+    /// in a time that does not grow with the square of their number.
+    pub fn wait_chains(&self) -> Vec<WaitChain> {
+        chains_among(&self.threads)
     }
 
     /// Every deadlock in it, as [`deadlocks`](super::deadlocks) gives them.

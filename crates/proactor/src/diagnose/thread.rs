@@ -81,9 +81,9 @@ pub enum ObjectOwner {
 }
 
 impl ObjectInfo {
-    /// Whether the two are the same thing, whoever owned it when.
-    pub(super) fn is(&self, other: &ObjectInfo) -> bool {
-        self.id == other.id && self.kind == other.kind
+    /// The same for two that are the same thing, whoever owned it when.
+    pub(super) fn identity(&self) -> (u64, &str) {
+        (self.id, &self.kind)
     }
 
     /// Whether it is its owner: who waits for a thread waits until that thread acts, and nobody holds it.

@@ -32,6 +32,11 @@ const MOST_PORTS: usize = 1 << 20;
 const MOST_NAME: usize = 128;
 /// What a thread owns is told up to so many.
 const MOST_OWNED: usize = 64;
+/// Threads in a text, as many as a machine normally has numbers for; what is beyond it is left out and counted.
+const MOST_THREADS: usize = 1 << 15;
+/// Waits of all threads together, and objects that they own or wait for: more than a true report has room for.
+const MOST_WAITS: usize = 1 << 18;
+const MOST_OBJECTS: usize = 1 << 18;
 /// The longest line that a reader takes: names escaped, and numbers.
 const MOST_LINE: usize = 2048;
 
@@ -107,7 +112,9 @@ pub(super) fn encode(report: &Report) -> String {
     // Those who wait are why somebody looks.
     let (waiting, others): (Vec<_>, Vec<_>) =
         report.threads.iter().partition(|thread| !thread.waits.is_empty());
-    for thread in waiting.into_iter().chain(others) {
+    let threads = waiting.into_iter().chain(others);
+    omitted += report.threads.len().saturating_sub(MOST_THREADS);
+    for thread in threads.take(MOST_THREADS) {
         // Room for the last line.
         omitted += usize::from(!within(&mut text, MOST_TEXT - 64, |text| encode_thread(text, thread)));
     }
@@ -207,7 +214,7 @@ impl<'a> Record<'a> {
                 byte => byte,
             });
         }
-        Some(String::from_utf8_lossy(&bytes).into_owned())
+        Some(String::from_utf8_lossy(&bytes).chars().take(MOST_NAME).collect())
     }
 
     fn time(&self, key: &str) -> Duration {
@@ -250,6 +257,7 @@ pub(super) fn decode(text: &[u8]) -> Option<Report> {
         threads: Vec::new(),
         omitted: 0,
     };
+    let mut room = Room { threads: MOST_THREADS, waits: MOST_WAITS, objects: MOST_OBJECTS };
     for line in lines {
         if line.len() > MOST_LINE {
             return None;
@@ -260,9 +268,31 @@ pub(super) fn decode(text: &[u8]) -> Option<Report> {
             report.omitted = record.number("omitted");
             return Some(report);
         }
+        room.take(record.kind)?;
         read(&record, &mut report)?;
     }
     None
+}
+
+/// What may still come, so that who reads a report has no more to do than its text is worth.
+struct Room {
+    threads: usize,
+    waits: usize,
+    objects: usize,
+}
+
+impl Room {
+    /// `None` when there is none for a further record of this kind.
+    fn take(&mut self, kind: &str) -> Option<()> {
+        let room = match kind {
+            "thread" => &mut self.threads,
+            "wait" => &mut self.waits,
+            "for" | "owns" => &mut self.objects,
+            _ => return Some(()),
+        };
+        *room = room.checked_sub(1)?;
+        Some(())
+    }
 }
 
 /// `None` when what it belongs to is missing.
@@ -417,6 +447,24 @@ mod tests {
         assert!(back.omitted > 20_000 && back.omitted + back.threads.len() == 60_003, "{}", back.omitted);
         assert_eq!(back.threads[0].name, "the first", "those who wait come first");
         assert_eq!(back.threads[1].name.len(), MOST_NAME);
+    }
+
+    #[test]
+    fn threads_waits_and_objects_are_taken_up_to_a_number() {
+        let text = |lines: &str| format!("{FIRST_LINE}\nthread\nwait\n{lines}end\n");
+        for (line, most) in [
+            ("thread\n", MOST_THREADS - 1),
+            ("wait\n", MOST_WAITS - 1),
+            ("for\n", MOST_OBJECTS),
+            ("owns\n", MOST_OBJECTS),
+        ] {
+            assert!(decode(text(&line.repeat(most)).as_bytes()).is_some(), "{line}");
+            assert!(decode(text(&line.repeat(most + 1)).as_bytes()).is_none(), "{line}");
+        }
+        let mut report = sample();
+        report.threads = (0..=MOST_THREADS as u32).map(|id| thread(id, "")).collect();
+        let back = decode(encode(&report).as_bytes()).unwrap();
+        assert_eq!((back.threads.len(), back.omitted), (MOST_THREADS, report.omitted + 1));
     }
 
     #[test]
