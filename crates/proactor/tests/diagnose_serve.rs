@@ -220,6 +220,35 @@ fn many_ask_at_once_and_every_one_is_answered_or_told_to_come_again() {
 }
 
 #[test]
+fn a_hundred_who_connect_at_once_are_all_accepted() {
+    in_own_process("a_hundred_who_connect_at_once_are_all_accepted", || {
+        let place = own_place();
+        let _diagnosis = diagnose::serve().unwrap();
+        let start = Barrier::new(100);
+        let ask = || {
+            start.wait();
+            let mut stream = UnixStream::connect(socket(&place)).unwrap();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            // One that is told that it is too many may be gone before it has asked.
+            let _ = stream.write_all(b"report\n");
+            let mut answer = Vec::new();
+            let _ = stream.read_to_end(&mut answer);
+            String::from_utf8(answer).unwrap()
+        };
+        let answers: Vec<_> = std::thread::scope(|scope| {
+            let asking: Vec<_> = (0..100).map(|_| scope.spawn(ask)).collect();
+            asking.into_iter().map(|asking| asking.join().unwrap()).collect()
+        });
+        let answered =
+            |answer: &&String| answer.starts_with("proactor-diagnosis 1\n") && answer.contains("\nend ");
+        let count = answers.iter().filter(answered).count();
+        let busy = answers.iter().filter(|answer| *answer == "proactor-diagnosis busy\n").count();
+        assert!(count > 0 && count + busy == 100, "{count} answered, {busy} told to come again");
+        std::fs::remove_dir_all(place).unwrap();
+    });
+}
+
+#[test]
 fn what_cannot_be_looked_into_is_an_error_by_name() {
     assert_eq!(diagnose::look_into(u32::MAX).err(), Some(Status::NOT_FOUND));
     // Of root, or of this user and without the library.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use super::place::{Folder, user_of};
 use super::report::Report;
 use super::wire;
+use crate::driver::socket::peer;
 use crate::status::Status;
 
 /// How long a process may take to answer. It answers at once unless it is stopped, or its machine is.
@@ -61,9 +62,7 @@ fn all_users() -> BTreeSet<u32> {
 
 /// Whether it is really that process which listens there.
 fn is_of(socket: &OwnedFd, process: u32, owner: u32) -> bool {
-    rustix::net::sockopt::socket_peercred(socket).is_ok_and(|peer| {
-        peer.pid.as_raw_nonzero().get().unsigned_abs() == process && peer.uid.as_raw() == owner
-    })
+    peer(socket.as_fd()).is_ok_and(|peer| peer.process == Some(process) && peer.user == owner)
 }
 
 fn ask(socket: OwnedFd) -> Result<Report, Status> {

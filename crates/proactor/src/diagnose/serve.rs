@@ -16,6 +16,7 @@ use super::place::Folder;
 use super::report::report;
 use super::wire;
 use crate::driver::epoll::EventFlags;
+use crate::driver::socket::peer;
 use crate::op::block::Block;
 use crate::service::table::Source;
 use crate::service::{Tick, service, weak_source};
@@ -24,6 +25,10 @@ use crate::sync::lock::Lock;
 
 /// Clients at one time; the next is told that it is one too many.
 const MOST_CLIENTS: usize = 8;
+/// Connections that are accepted in one go,
+const MOST_ACCEPTS: usize = 16;
+/// and how long the next have to wait then, while the service thread sees to others.
+const REST: Duration = Duration::from_millis(2);
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 16;
 /// A request is longer: whoever sends it is not one of ours.
@@ -53,7 +58,8 @@ static SERVED: Lock<Option<(Arc<Server>, usize)>> = Lock::new(None);
 /// that a killed process leaves behind is removed by whoever next looks there. Costs nothing while nobody looks.
 ///
 /// Does not block. `ACCESS_DENIED` when the folder belongs to somebody else or is open to others,
-/// `TOO_MANY_OPENED_FILES` without descriptors, `TOO_MANY_THREADS` when the service thread could not be started.
+/// `ADDRESS_ALREADY_EXISTS` when a process of the same number serves there already, from another part of a container
+/// that shares the folder; `TOO_MANY_OPENED_FILES` without descriptors, `TOO_MANY_THREADS` when the service thread could not be started.
 ///
 /// ```
 /// let diagnosis = proactor::diagnose::serve()?;
@@ -91,6 +97,7 @@ struct Server {
     folder: Folder,
     listener: OwnedFd,
     token: OnceLock<u64>,
+    rest: Arc<Rest>,
     state: Lock<State>,
 }
 
@@ -99,6 +106,8 @@ struct State {
     clients: Vec<Arc<Client>>,
     /// Somebody could not be accepted, and no event will say so again.
     accept_again: bool,
+    /// So many have come that accepting rests for a moment, whatever events say.
+    resting: bool,
     ticking: bool,
     stopped: bool,
     /// The last report, and until when it is fresh.
@@ -119,6 +128,7 @@ impl Server {
             folder,
             listener,
             token: OnceLock::new(),
+            rest: Arc::new(Rest(me.clone())),
             state: Lock::default(),
         });
         match service.attach(server.listener.as_fd(), weak_source(&server)) {
@@ -149,24 +159,39 @@ impl Server {
         drop(clients);
     }
 
-    fn accept(&self) {
+    /// Accepts those who wait; false when there may be more of them than can be had at once.
+    fn accept(&self) -> bool {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        loop {
+        for _ in 0..MOST_ACCEPTS {
             match rustix::net::accept_with(&self.listener, flags) {
                 Ok(fd) => self.welcome(fd),
                 Err(Errno::INTR | Errno::CONNABORTED) => {}
-                Err(Errno::AGAIN) => return,
+                Err(Errno::AGAIN) => return true,
                 Err(_) => {
                     self.state.lock().accept_again = true;
-                    return self.tick_on();
+                    self.tick_on();
+                    return true;
                 }
             }
+        }
+        false
+    }
+
+    /// Accepts, and goes on after a rest until nobody waits: events come only for those who connect later.
+    fn accept_all(&self) {
+        if self.state.lock().resting || self.accept() {
+            return;
+        }
+        if let Ok(service) = service() {
+            self.state.lock().resting = true;
+            let rest: Weak<Rest> = Arc::downgrade(&self.rest);
+            service.tick_after(REST, rest);
         }
     }
 
     fn welcome(&self, fd: OwnedFd) {
-        let Ok(peer) = rustix::net::sockopt::socket_peercred(&fd) else { return };
-        if !(peer.uid.is_root() || peer.uid == rustix::process::geteuid()) {
+        let Ok(peer) = peer(fd.as_fd()) else { return };
+        if peer.user != 0 && peer.user != rustix::process::geteuid().as_raw() {
             return;
         }
         let client = Arc::new(Client {
@@ -235,7 +260,7 @@ impl Server {
 
 impl Source for Server {
     fn ready(self: Arc<Self>, _: EventFlags, _: bool) -> Option<Box<Block>> {
-        self.accept();
+        self.accept_all();
         None
     }
 
@@ -258,11 +283,25 @@ impl Tick for Server {
         };
         drop(late);
         if again {
-            self.accept();
+            self.accept_all();
         }
         let mut state = self.state.lock();
         state.ticking = state.accept_again || !state.clients.is_empty() || state.report.is_some();
         state.ticking.then_some(LOOK)
+    }
+}
+
+/// Goes on with accepting.
+struct Rest(Weak<Server>);
+
+impl Tick for Rest {
+    fn tick(&self) -> Option<Duration> {
+        let server = self.0.upgrade()?;
+        if !server.accept() {
+            return Some(REST);
+        }
+        server.state.lock().resting = false;
+        None
     }
 }
 

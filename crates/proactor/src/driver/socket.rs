@@ -128,6 +128,43 @@ pub(crate) fn take_error(fd: BorrowedFd<'_>) -> Result<()> {
     }
 }
 
+/// Who is at the other end of a socket with an address in the file system, or was when it was connected.
+pub(crate) struct Peer {
+    /// Its process; `None` for one that this process can't see, being of a PID namespace that is not below its own.
+    pub(crate) process: Option<u32>,
+    pub(crate) user: u32,
+}
+
+pub(crate) fn peer(fd: BorrowedFd<'_>) -> Result<Peer> {
+    let mut found = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut length = size_of_val(&found) as libc::socklen_t;
+    // SAFETY: the descriptor is open for the call, which writes no more than `length` bytes into three plain
+    // integers, any value of which is valid.
+    let result = unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut found).cast(),
+            &raw mut length,
+        )
+    };
+    if result != 0 {
+        return Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO));
+    }
+    // What knows nobody says so in this way: no process, and the user -1.
+    if length as usize != size_of_val(&found) || found.uid == u32::MAX {
+        return Err(Errno::NOTCONN);
+    }
+    Ok(Peer::from(found))
+}
+
+impl From<libc::ucred> for Peer {
+    fn from(found: libc::ucred) -> Peer {
+        Peer { process: u32::try_from(found.pid).ok().filter(|process| *process > 0), user: found.uid }
+    }
+}
+
 /// Has a bind to port 0 leave the choice of the port to the connect that follows.
 pub(crate) fn bind_without_port(fd: BorrowedFd<'_>) -> Result<()> {
     let on: libc::c_int = 1;
@@ -145,5 +182,23 @@ pub(crate) fn bind_without_port(fd: BorrowedFd<'_>) -> Result<()> {
         Ok(())
     } else {
         Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn a_peer_is_told_and_one_out_of_sight_is_nobodys_number() {
+        let (one, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+        let found = peer(one.as_fd()).unwrap();
+        assert_eq!(found.process, Some(std::process::id()));
+        assert_eq!(found.user, rustix::process::geteuid().as_raw());
+        let hidden = Peer::from(libc::ucred { pid: 0, uid: 7, gid: 7 });
+        assert_eq!((hidden.process, hidden.user), (None, 7));
+        let alone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        assert_eq!(peer(alone.as_fd()).err(), Some(Errno::NOTCONN));
     }
 }
