@@ -217,3 +217,28 @@ fn one_that_floods_does_not_keep_others_from_their_turn() {
     flooder.join().unwrap();
     assert_eq!(kept.server.sessions().counts().faults, 0);
 }
+
+#[test]
+fn as_many_buffers_as_workers_serve_any_number_of_sessions() {
+    let builder = Server::builder(Framing::lines()).limits(Limits {
+        receive_buffers: 8,
+        receive_buffer: 512,
+        ..Limits::default()
+    });
+    let kept = Kept::new(builder, |session, message| {
+        if message == b"5" {
+            thread::sleep(Duration::from_millis(1));
+        }
+        session.send(message).unwrap();
+    });
+    let stream: Vec<u8> = (0..200).flat_map(|number| format!("{number}\n").into_bytes()).collect();
+    let peers: Vec<_> = (0..100).map(|_| kept.connect()).collect();
+    for mut peer in &peers {
+        peer.write_all(&stream).unwrap();
+    }
+    for peer in &peers {
+        assert_eq!(say(peer, b""), stream);
+    }
+    assert_eq!(kept.reasons(100), [Reason::PeerEnded; 100]);
+    assert_eq!(kept.server.sessions().counts().shortages, 0);
+}
