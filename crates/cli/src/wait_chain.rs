@@ -107,6 +107,11 @@ fn parked(report: &Report) -> BTreeMap<u32, u64> {
         .collect()
 }
 
+/// The chains of all threads, made together: one by one would take very long where there are very many.
+fn chains(report: &Report) -> BTreeMap<u32, WaitChain> {
+    report.threads.iter().map(|thread| thread.id).zip(report.wait_chains()).collect()
+}
+
 fn as_text(report: &Report, threads: &[&ThreadInfo], one: bool) -> String {
     let deadlocks = report.deadlocks();
     let parked = parked(report);
@@ -124,9 +129,10 @@ fn as_text(report: &Report, threads: &[&ThreadInfo], one: bool) -> String {
             let _ = writeln!(text, "\nThreads that wait, and for what:");
         }
     }
+    let mut chains = chains(report);
     for thread in threads {
         let indent = if one { "" } else { "  " };
-        let _ = match (parked.get(&thread.id), report.wait_chain(thread.id)) {
+        let _ = match (parked.get(&thread.id), chains.remove(&thread.id)) {
             (Some(port), _) if thread.waits.is_empty() => {
                 let name = thread.name.escape_debug();
                 writeln!(text, "{indent}{name} (thread {}) waits for packets of port {port}", thread.id)
@@ -189,9 +195,10 @@ fn as_json(report: &Report, threads: &[&ThreadInfo]) -> Value {
             json!({ "text": deadlock.to_string(), "threads": threads })
         })
         .collect();
+    let mut chains = chains(report);
     let chains: Vec<_> = threads
         .iter()
-        .filter_map(|thread| report.wait_chain(thread.id))
+        .filter_map(|thread| chains.remove(&thread.id))
         .map(|chain| chain_json(&chain))
         .collect();
     json!({
