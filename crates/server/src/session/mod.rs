@@ -160,9 +160,9 @@ impl Session {
 
     /// Sends a message, framed. Messages go out whole, in the order of the calls. Any thread may call this.
     ///
-    /// Does not block, except at a full queue under [`Full::Wait`]. Fails with [`SendError::Closed`] once the session
-    /// is closing, [`SendError::Full`] as [`Full`] has it, [`SendError::Frame`] when the message is too long or has the
-    /// delimiter in it.
+    /// Does not block, except at a full queue under [`Full::Wait`](crate::Full::Wait). Fails with
+    /// [`SendError::Closed`] once the session is closing, [`SendError::Full`] as [`Full`](crate::Full) has it,
+    /// [`SendError::Frame`] when the message is too long or has the delimiter in it.
     pub fn send(&self, message: &[u8]) -> Result<(), SendError> {
         let shared = &self.0.shared;
         self.push(Buf::from(shared.framing.encode(message, shared.limits.message)?))
