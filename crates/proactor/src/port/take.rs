@@ -171,13 +171,24 @@ where
 
     pub(super) fn take(&self, member: &Member) -> Option<Packet<K, M>> {
         if looks_after(member.taken.get()) && self.table.len() > 0 {
-            let mut harvest = Harvest::new();
-            self.poller.look(&mut harvest);
-            self.set_aside(&harvest, false);
+            self.go_on_with_what_is_ready();
         }
         loop {
             if let Some(packet) = self.unfold(self.queue.pop()?) {
                 return Some(self.handed(member, packet));
+            }
+        }
+    }
+
+    /// Goes on with what the kernel has while packets wait in the queue; what completes goes behind them. Set aside
+    /// there as readiness it would be served later, and its packets handed out before those that a start from another
+    /// thread has put behind it meanwhile.
+    fn go_on_with_what_is_ready(&self) {
+        let mut harvest = Harvest::new();
+        self.poller.look(&mut harvest);
+        for (token, events) in harvest.iter() {
+            if let Some((_, source)) = self.table.lookup(token) {
+                source.ready(events, false);
             }
         }
     }
