@@ -2,10 +2,9 @@
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use crate::end::Reason;
-use crate::framing::{Assembler, FrameError, Framing};
+use crate::framing::{Assembler, FrameError};
 use crate::session::Session;
 
 /// What a server does with its sessions.
@@ -34,21 +33,18 @@ pub trait Handler: Send + Sync + 'static {
 pub(crate) trait Face: Send {
     /// False when the handler panicked.
     fn connected(&mut self, session: &Session) -> bool;
-    fn feed(&mut self, session: &Session, data: &[u8]) -> Result<(), FrameError>;
-    fn is_between_messages(&self) -> bool;
+    /// Goes on with a message that had begun. What is left then is kept with the session.
+    fn feed(&mut self, session: &Session, rest: Assembler, data: &[u8]) -> Result<(), FrameError>;
     /// False when the handler panicked.
     fn closed(&mut self, session: &Session, reason: Reason) -> bool;
 }
 
-pub(crate) struct Side<H: Handler> {
-    handler: Arc<H>,
-    state: Option<H::State>,
-    assembler: Assembler,
-}
+/// What a session has of its handler: its state, from `connected` to `closed`.
+pub(crate) struct Side<H: Handler>(Option<H::State>);
 
 impl<H: Handler> Side<H> {
-    pub(crate) fn new(handler: Arc<H>) -> Side<H> {
-        Side { handler, state: None, assembler: Assembler::default() }
+    pub(crate) fn new() -> Side<H> {
+        Side(None)
     }
 }
 
@@ -58,14 +54,16 @@ fn caught<R>(call: impl FnOnce() -> R) -> Option<R> {
 
 impl<H: Handler> Face for Side<H> {
     fn connected(&mut self, session: &Session) -> bool {
-        self.state = caught(|| self.handler.connected(session));
-        self.state.is_some()
+        if let Some(handler) = session.handler::<H>() {
+            self.0 = caught(|| handler.connected(session));
+        }
+        self.0.is_some()
     }
 
-    fn feed(&mut self, session: &Session, data: &[u8]) -> Result<(), FrameError> {
-        let Side { handler, state: Some(state), assembler } = self else { return Ok(()) };
-        let (framing, most): (&Framing, usize) = session.framing();
-        let fed = assembler.feed(framing, most, data, |message| {
+    fn feed(&mut self, session: &Session, mut rest: Assembler, data: &[u8]) -> Result<(), FrameError> {
+        let (Some(state), Some(handler)) = (&mut self.0, session.handler::<H>()) else { return Ok(()) };
+        let (framing, most) = session.framing();
+        let fed = rest.feed(framing, most, data, |message| {
             session.handling()?;
             let handled = caught(|| handler.message(session, state, message));
             session.handled();
@@ -77,18 +75,14 @@ impl<H: Handler> Face for Side<H> {
                 }
             }
         });
+        session.keep_rest(rest);
         fed.map(drop)
     }
 
-    fn is_between_messages(&self) -> bool {
-        self.assembler.is_empty()
-    }
-
     fn closed(&mut self, session: &Session, reason: Reason) -> bool {
-        self.assembler.clear();
-        match self.state.take() {
-            Some(state) => caught(|| self.handler.closed(session, state, reason)).is_some(),
-            None => true,
+        match (self.0.take(), session.handler::<H>()) {
+            (Some(state), Some(handler)) => caught(|| handler.closed(session, state, reason)).is_some(),
+            _ => true,
         }
     }
 }

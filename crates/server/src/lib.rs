@@ -53,6 +53,7 @@
 //!   [`SendError`], [`FrameError`]) and counted ([`Counts`]), everyday ends apart from faults.
 #![warn(missing_docs)]
 
+mod chunks;
 mod end;
 mod framing;
 mod handler;

@@ -1,5 +1,6 @@
 //! The server: its listening socket, its workers, and its orderly end.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::atomic::{AtomicUsize, Ordering::*};
@@ -54,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) pool: BufPool,
     pub(crate) counters: Counters,
     pub(crate) wheel: Wheel,
+    /// Of the type that all sessions are made for.
+    pub(crate) handler: Box<dyn Any + Send + Sync>,
     listener: Socket,
     table: Table,
     workers: usize,
@@ -165,16 +168,17 @@ impl Builder {
             periods,
             full: self.full,
             counters: Counters::default(),
+            handler: Box::new(handler),
             listener,
             workers: self.workers,
             waiters: AtomicUsize::new(0),
             last: Mutex::new(()),
             empty: Condvar::new(),
         });
-        let (ours, handler) = (shared.clone(), Arc::new(handler));
-        let workers = Workers::start(&shared.port, self.workers, move |packet| ours.work(packet, &handler))?;
+        let ours = shared.clone();
+        let workers = Workers::start(&shared.port, self.workers, move |packet| ours.work::<H>(packet))?;
         let turned = shared.clone();
-        let turn = move || turned.wheel.turn(|index| Some(turned.table.due(index)?.look()));
+        let turn = move || turned.wheel.turn(|index| Some(turned.table.at(index)?.look()));
         let Ok(wheel) = std::thread::Builder::new().name("session-times".into()).spawn(turn) else {
             shared.port.close();
             workers.join();
@@ -189,10 +193,10 @@ impl Builder {
 
 impl Shared {
     /// What a worker does with a packet.
-    fn work<H: Handler>(self: &Arc<Self>, packet: Packet<Key, Event>, handler: &Arc<H>) {
+    fn work<H: Handler>(self: &Arc<Self>, packet: Packet<Key, Event>) {
         WORKS_FOR.set(Arc::as_ptr(self).addr());
         match (packet.key, packet.op) {
-            (_, Op::Accept(accept)) => self.accepted(accept, handler),
+            (_, Op::Accept(accept)) => self.accepted::<H>(accept),
             (Key::Session(session), Op::Recv(recv)) => session.receive_completed(recv),
             (Key::Session(session), Op::Send(send)) => session.send_completed(send),
             (Key::Session(session), Op::Posted(Event::Receive(recv))) => session.receive_again(recv),
@@ -221,14 +225,14 @@ impl Shared {
         }
     }
 
-    fn accepted<H: Handler>(self: &Arc<Self>, mut accept: op::Accept, handler: &Arc<H>) {
+    fn accepted<H: Handler>(self: &Arc<Self>, mut accept: op::Accept) {
         let connection = accept.take_connection();
         if !self.listener.is_closed() {
             // First of all somebody waits for the next one.
             self.accept(accept);
         }
         let Some(connection) = connection else { return };
-        match self.welcome(connection, handler) {
+        match self.welcome::<H>(connection) {
             Some(session) => {
                 one(&self.counters.accepted);
                 session.begin();
@@ -237,28 +241,25 @@ impl Shared {
         }
     }
 
-    fn welcome<H: Handler>(self: &Arc<Self>, connection: Socket, handler: &Arc<H>) -> Option<Session> {
+    fn welcome<H: Handler>(self: &Arc<Self>, connection: Socket) -> Option<Session> {
         // What is done at once needs no packet: the worker goes on by itself.
         connection.set_modes(Modes::SKIP_COMPLETION_PORT_ON_SUCCESS).ok()?;
         // An answer that waits for the acknowledgement of the one before is late. Not every stream is TCP.
         let _ = connection.set_nodelay(true);
-        let place = self.table.insert(|id| {
-            let side = Side::new(handler.clone());
-            Session(Arc::new(Inner::new(id, self.clone(), connection.clone(), side)))
+        let session = self.table.insert(|id| {
+            Session(Arc::new(Inner::new(id, self.clone(), connection.clone(), Side::<H>::new())))
         })?;
-        let id = place.session.id();
-        if place.untimed {
-            self.wheel.insert(id.index(), self.periods.shortest);
-        }
-        if connection.associate(&self.port, Key::Session(place.session.clone())).is_err() {
+        let id = session.id();
+        self.wheel.insert(id.index(), self.periods.shortest);
+        if connection.associate(&self.port, Key::Session(session.clone())).is_err() {
             self.gone(id);
             return None;
         }
         if self.listener.is_closed() {
             // A shutdown may have looked for sessions before this was one.
-            place.session.leave();
+            session.leave();
         }
-        Some(place.session)
+        Some(session)
     }
 
     /// A session has ended.

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::chunks::Chunks;
 use crate::session::Session;
 
 /// Names one session among all that a server ever had.
@@ -40,32 +41,37 @@ pub(crate) struct Table {
     slots: RwLock<Slots>,
 }
 
-#[derive(Default)]
 struct Slots {
-    all: Vec<Slot>,
-    /// Places without a session.
-    free: Vec<u32>,
+    all: Chunks<Slot>,
+    /// The first place without a session, each of which names the next; [`NONE`] after the last.
+    free: u32,
     open: usize,
     /// The server has ended.
     sealed: bool,
 }
 
-struct Slot {
-    generation: u32,
-    /// The wheel has this place, once.
-    timed: bool,
-    session: Option<Session>,
+/// No place: there are fewer.
+const NONE: u32 = u32::MAX;
+
+/// A place. Whoever is in it knows its number; a free one keeps the generation of its last.
+enum Slot {
+    Free { next: u32, generation: u32 },
+    Taken(Session),
 }
 
-/// A place for a session, and whether the wheel is still to learn of it.
-pub(crate) struct Place {
-    pub(crate) session: Session,
-    pub(crate) untimed: bool,
+impl Slots {
+    fn find(&self, index: u32) -> Option<&Session> {
+        match self.all.get(index as usize)? {
+            Slot::Taken(session) => Some(session),
+            Slot::Free { .. } => None,
+        }
+    }
 }
 
 impl Table {
     pub(crate) fn new(most: usize) -> Table {
-        Table { most, slots: RwLock::default() }
+        let slots = Slots { all: Chunks::default(), free: NONE, open: 0, sealed: false };
+        Table { most, slots: RwLock::new(slots) }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Slots> {
@@ -77,58 +83,49 @@ impl Table {
     }
 
     /// Puts a new session into a free place; `None` when there are as many as may be.
-    pub(crate) fn insert(&self, make: impl FnOnce(SessionId) -> Session) -> Option<Place> {
+    pub(crate) fn insert(&self, make: impl FnOnce(SessionId) -> Session) -> Option<Session> {
         let mut slots = self.write();
         if slots.open == self.most || slots.sealed {
             return None;
         }
-        let index = match slots.free.pop() {
-            Some(index) => index,
-            None => {
-                slots.all.push(Slot { generation: 0, timed: false, session: None });
-                (slots.all.len() - 1) as u32
-            }
+        if slots.free == NONE {
+            let index = slots.all.len() as u32;
+            slots.all.push(Slot::Free { next: NONE, generation: 0 });
+            slots.free = index;
+        }
+        let index = slots.free;
+        let Slot::Free { next, generation } = slots.all[index] else {
+            unreachable!("a free place has no session")
         };
+        let session = make(SessionId { index, generation: generation.wrapping_add(1) });
+        slots.all[index] = Slot::Taken(session.clone());
+        slots.free = next;
         slots.open += 1;
-        let slot = &mut slots.all[index as usize];
-        assert!(slot.session.is_none(), "a free place has no session");
-        slot.generation = slot.generation.wrapping_add(1);
-        let session = make(SessionId { index, generation: slot.generation });
-        slot.session = Some(session.clone());
-        Some(Place { session, untimed: !std::mem::replace(&mut slot.timed, true) })
+        Some(session)
     }
 
     pub(crate) fn get(&self, id: SessionId) -> Option<Session> {
-        let slots = self.read();
-        let slot = slots.all.get(id.index as usize)?;
-        slot.session.clone().filter(|_| slot.generation == id.generation)
+        self.read().find(id.index).filter(|session| session.id() == id).cloned()
     }
 
     /// Frees the place; true when it was the last session.
     pub(crate) fn remove(&self, id: SessionId) -> bool {
         let (removed, last) = {
             let mut slots = self.write();
-            let slot = &mut slots.all[id.index as usize];
-            assert_eq!(slot.generation, id.generation, "a session leaves its own place");
-            let removed = slot.session.take();
-            assert!(removed.is_some(), "a session leaves once");
-            slots.free.push(id.index);
+            let free = Slot::Free { next: slots.free, generation: id.generation };
+            let removed = std::mem::replace(&mut slots.all[id.index], free);
+            slots.free = id.index;
             slots.open -= 1;
             (removed, slots.open == 0)
         };
-        drop(removed);
+        let left = matches!(&removed, Slot::Taken(session) if session.id() == id);
+        assert!(left, "a session leaves its own place, and once");
         last
     }
 
-    /// The session in a place the wheel has come to. If there is none, the wheel no longer has the place.
-    pub(crate) fn due(&self, index: u32) -> Option<Session> {
-        if let Some(session) = self.read().all[index as usize].session.clone() {
-            return Some(session);
-        }
-        let mut slots = self.write();
-        let slot = &mut slots.all[index as usize];
-        slot.timed = slot.session.is_some();
-        slot.session.clone()
+    /// The session in a place.
+    pub(crate) fn at(&self, index: u32) -> Option<Session> {
+        self.read().find(index).cloned()
     }
 
     /// If there is no session, lets in no more; false if there is one.
@@ -143,6 +140,17 @@ impl Table {
     }
 
     pub(crate) fn all(&self) -> Vec<Session> {
-        self.read().all.iter().filter_map(|slot| slot.session.clone()).collect()
+        let slots = self.read();
+        let mut all = Vec::with_capacity(slots.open);
+        all.extend((0..slots.all.len() as u32).filter_map(|index| slots.find(index).cloned()));
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_place_costs_no_more_than_the_way_to_its_session() {
+        assert_eq!(size_of::<super::Slot>(), size_of::<super::Session>());
     }
 }

@@ -8,6 +8,8 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::chunks::Chunks;
+
 /// Ticks in the shortest of all times.
 const TICKS: u32 = 64;
 
@@ -20,29 +22,54 @@ pub(crate) struct Wheel {
 }
 
 struct Ring {
-    lists: Vec<Vec<u32>>,
+    /// The first place of each list; the others follow in `next`.
+    heads: Vec<u32>,
+    /// By place: the one behind it in its list, [`LAST`], or [`UNLISTED`].
+    next: Chunks<u32>,
     /// Ticks that have been served.
     served: u64,
     entries: usize,
     stopped: bool,
 }
 
+/// Nobody is behind it. There are fewer places.
+const LAST: u32 = u32::MAX;
+/// It is in no list.
+const UNLISTED: u32 = u32::MAX - 1;
+
 impl Ring {
+    fn new(slots: u32) -> Ring {
+        let heads = vec![LAST; slots as usize];
+        Ring { heads, next: Chunks::default(), served: 0, entries: 0, stopped: false }
+    }
+
+    fn slot(&self, tick: u64) -> usize {
+        (tick % self.heads.len() as u64) as usize
+    }
+
+    /// Puts a place into the list of a tick to come, unless it is in one.
     fn insert(&mut self, index: u32, ticks: u32) {
-        let most = self.lists.len() as u64 - 1;
-        let at = self.served + u64::from(ticks).clamp(1, most);
-        let slot = (at % self.lists.len() as u64) as usize;
-        self.lists[slot].push(index);
+        while self.next.len() <= index as usize {
+            self.next.push(UNLISTED);
+        }
+        if self.next[index] != UNLISTED {
+            return;
+        }
+        let most = self.heads.len() as u64 - 1;
+        let slot = self.slot(self.served + u64::from(ticks).clamp(1, most));
+        self.next[index] = std::mem::replace(&mut self.heads[slot], index);
         self.entries += 1;
     }
 
-    /// The places whose turn is in the next tick.
-    fn advance(&mut self) -> Vec<u32> {
-        self.served += 1;
-        let slot = (self.served % self.lists.len() as u64) as usize;
-        let due = std::mem::take(&mut self.lists[slot]);
-        self.entries -= due.len();
-        due
+    /// Takes a place out of a list.
+    fn pop(&mut self, slot: usize) -> Option<u32> {
+        let index = self.heads[slot];
+        if index == LAST {
+            return None;
+        }
+        self.heads[slot] = std::mem::replace(&mut self.next[index], UNLISTED);
+        self.entries -= 1;
+        Some(index)
     }
 }
 
@@ -50,9 +77,7 @@ impl Wheel {
     pub(crate) fn new(shortest: u32) -> Wheel {
         let tick = (shortest / TICKS).max(1);
         let slots = shortest / tick + 2;
-        let ring =
-            Ring { lists: (0..slots).map(|_| Vec::new()).collect(), served: 0, entries: 0, stopped: false };
-        Wheel { start: Instant::now(), tick, ring: Mutex::new(ring), changed: Condvar::new() }
+        Wheel { start: Instant::now(), tick, ring: Mutex::new(Ring::new(slots)), changed: Condvar::new() }
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
@@ -64,7 +89,7 @@ impl Wheel {
         self.start.elapsed().as_millis() as u32
     }
 
-    /// Has a place looked at after so many milliseconds, or sooner.
+    /// Has a place looked at after so many milliseconds, or sooner. One that waits for its turn keeps that.
     pub(crate) fn insert(&self, index: u32, millis: u32) {
         let mut ring = self.ring();
         if ring.entries == 0 {
@@ -95,19 +120,17 @@ impl Wheel {
                 ring = self.changed.wait_timeout(ring, left).unwrap_or_else(PoisonError::into_inner).0;
                 continue;
             }
-            let due = ring.advance();
-            if due.is_empty() {
-                continue;
-            }
-            // Sessions are looked at without the lock, for they may be busy.
-            drop(ring);
-            let again: Vec<_> = due.into_iter().filter_map(|index| Some((index, look(index)?))).collect();
-            ring = self.ring();
-            if ring.entries == 0 {
-                ring.served = ring.served.max(self.ticks());
-            }
-            for (index, millis) in again {
-                ring.insert(index, millis / self.tick + 1);
+            ring.served += 1;
+            let slot = ring.slot(ring.served);
+            while let Some(index) = ring.pop(slot) {
+                // Sessions are looked at without the lock, for they may be busy. A new one in the same place puts
+                // it into a list itself.
+                drop(ring);
+                let again = look(index);
+                ring = self.ring();
+                if let Some(millis) = again {
+                    ring.insert(index, millis / self.tick + 1);
+                }
             }
         }
     }
@@ -129,10 +152,14 @@ mod tests {
         assert_eq!(wheel.tick, 10);
         for ticks in 0..=65 {
             ring.insert(ticks, ticks);
+            // It has its turn, and keeps it.
+            ring.insert(ticks, 1);
         }
         let mut turns = Vec::new();
         for tick in 1..=65 {
-            for index in ring.advance() {
+            ring.served += 1;
+            let slot = ring.slot(ring.served);
+            while let Some(index) = ring.pop(slot) {
                 assert_eq!(index.max(1), tick, "place {index} at tick {tick}");
                 turns.push(index);
             }

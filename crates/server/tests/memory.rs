@@ -1,22 +1,27 @@
-//! What an idle session costs. Alone in its program, so that nobody else's memory is counted.
+//! What an idle session costs. Alone in its program, so that nobody else's memory is counted; the peers are in a
+//! program of their own, which is this one again.
 
 mod common;
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use common::eventually;
 use proactor::{BufPool, Port, Socket, op};
 use proactor_server::{Framing, Handler, Server, Session, Timeouts};
 
-const SESSIONS: usize = 4000;
+const SESSIONS: usize = 10_000;
 /// What is made once, and the first doublings of tables, are not a session's.
-const WARM_UP: usize = 500;
+const WARM_UP: usize = 600;
 
 /// What the session layer may add to a socket with a receive under way, in bytes: session, place in the table,
 /// timers, and what the allocator needs beside them.
-const MOST: usize = 400;
+const MOST: usize = 140;
+
+/// Tells this program that it is the peers, and of whom.
+const PEERS_OF: &str = "PROACTOR_TEST_PEERS_OF";
 
 /// Bytes of this process that are in memory and its own.
 fn resident() -> usize {
@@ -25,11 +30,62 @@ fn resident() -> usize {
     line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
 }
 
-/// Memory for each of many that `make` makes.
-fn each(mut make: impl FnMut()) -> usize {
-    (0..WARM_UP).for_each(|_| make());
+/// Another process: peers that come when they are told to and stay until it is killed.
+struct Peers(Child);
+
+impl Peers {
+    fn of(address: std::net::SocketAddr) -> Peers {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "an_idle_session_that_was_busy_costs_little", "--nocapture"]);
+        command.env(PEERS_OF, address.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        Peers(command.spawn().unwrap())
+    }
+
+    /// One more connects. With words, those go out in pieces and come back.
+    fn come(&mut self, count: usize, words: bool) {
+        let kind = if words { "speak" } else { "stay" };
+        writeln!(self.0.stdin.as_mut().unwrap(), "{count} {kind}").unwrap();
+    }
+
+    /// Waits until the peers have done what they were told.
+    fn done(&mut self) {
+        let lines = BufReader::with_capacity(1, self.0.stdout.as_mut().unwrap()).lines();
+        lines.map(Result::unwrap).find(|line| line.ends_with("done")).expect("the peers failed");
+    }
+}
+
+impl Drop for Peers {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// What the other process does.
+fn be_peers(address: &str) {
+    let mut peers = Vec::new();
+    for line in std::io::stdin().lock().lines() {
+        let line = line.unwrap();
+        let (count, kind) = line.split_once(' ').unwrap();
+        for _ in 0..count.parse().unwrap() {
+            let mut peer = TcpStream::connect(address).unwrap();
+            if kind == "speak" {
+                // Cut up, so that buffers, queues and unfinished messages have been in use.
+                peer.write_all(b"one\ntwo\nthr").unwrap();
+                peer.write_all(b"ee\n").unwrap();
+                peer.read_exact(&mut [0; 14]).unwrap();
+            }
+            peers.push(peer);
+        }
+        println!("done");
+    }
+}
+
+/// Memory for each of many that `make` sees to.
+fn each(mut make: impl FnMut(usize)) -> usize {
+    make(WARM_UP);
     let before = resident();
-    (0..SESSIONS).for_each(|_| make());
+    make(SESSIONS);
     (resident() - before) / SESSIONS
 }
 
@@ -47,37 +103,39 @@ impl Handler for Quiet {
 }
 
 /// A socket with a receive under way, and nothing else.
-fn bare(held: &mut Vec<(TcpStream, Socket)>) -> usize {
+fn bare() -> usize {
     let port: Port = Port::new(1).unwrap();
     let pool = BufPool::new(4096, 1);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    each(|| {
-        let peer = TcpStream::connect(address).unwrap();
-        let ours = Socket::from_fd(listener.accept().unwrap().0).unwrap();
-        ours.associate(&port, 1).unwrap();
-        let _ = ours.recv(op::Recv::pooled(&pool)).unwrap();
-        held.push((peer, ours));
+    let mut peers = Peers::of(listener.local_addr().unwrap());
+    let mut held = Vec::with_capacity(2 * SESSIONS);
+    each(|count| {
+        peers.come(count, false);
+        for _ in 0..count {
+            let ours = Socket::from_fd(listener.accept().unwrap().0).unwrap();
+            ours.associate(&port, 1).unwrap();
+            let _ = ours.recv(op::Recv::pooled(&pool)).unwrap();
+            held.push(ours);
+        }
     })
 }
 
 #[test]
-fn an_idle_session_that_was_busy_adds_at_most_400_bytes_to_its_socket() {
-    let bare = bare(&mut Vec::with_capacity(2 * SESSIONS));
+fn an_idle_session_that_was_busy_costs_little() {
+    if let Ok(address) = std::env::var(PEERS_OF) {
+        return be_peers(&address);
+    }
+    let bare = bare();
     let timeouts = Timeouts { idle: Some(Duration::from_secs(600)), ..Timeouts::default() };
     let server = Server::builder(Framing::lines()).timeouts(timeouts).workers(8);
     let server = server.listen("127.0.0.1:0", Quiet).unwrap();
-    let address = server.local_addr().unwrap();
-    let mut peers = Vec::with_capacity(2 * SESSIONS);
-    let whole = each(|| {
-        let mut peer = TcpStream::connect(address).unwrap();
-        // Cut up, so that buffers, queues and unfinished messages have been in use.
-        peer.write_all(b"one\ntwo\nthr").unwrap();
-        peer.write_all(b"ee\n").unwrap();
-        peer.read_exact(&mut [0; 14]).unwrap();
-        peers.push(peer);
+    let mut peers = Peers::of(server.local_addr().unwrap());
+    let whole = each(|count| {
+        peers.come(count, true);
+        peers.done();
     });
     println!("an idle session: {whole} bytes, {bare} of them for its socket and its receive");
+    assert_eq!(server.sessions().counts().open, SESSIONS + WARM_UP);
     assert!(whole <= bare + MOST, "{whole} bytes, {bare} without the session layer");
     drop(peers);
     eventually("they are gone", || server.sessions().counts().open == 0);

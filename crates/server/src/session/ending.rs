@@ -1,7 +1,5 @@
 //! The end of a session: asked for, forced, or because its time is over.
 
-use std::collections::VecDeque;
-
 use super::{Phase, Session};
 use crate::end::{Reason, Timeout, add, one};
 
@@ -16,8 +14,8 @@ impl Session {
         }
         state.phase = Phase::Closing;
         state.reason(reason);
+        state.tell_waiting();
         self.all_sent(&mut state);
-        self.0.room.notify_all();
     }
 
     /// As [`close`](Session::close), but what the running handler sends still goes out.
@@ -34,7 +32,7 @@ impl Session {
 
     /// A shutdown has no more time.
     pub(crate) fn evict(&self) {
-        let undone = self.0.state().messages > 0;
+        let undone = self.0.state().queued().0 > 0;
         self.fail(if undone { Reason::Timeout(Timeout::Drain) } else { Reason::Shutdown });
     }
 
@@ -46,7 +44,7 @@ impl Session {
         }
         state.phase = Phase::Broken;
         state.reason(reason);
-        self.0.room.notify_all();
+        state.tell_waiting();
         drop(state);
         // It is ours, and closed twice at worst.
         let _ = self.0.socket.close();
@@ -59,12 +57,15 @@ impl Session {
             let mut state = self.0.state();
             assert_ne!(state.phase, Phase::Over, "a session ends once");
             state.phase = Phase::Over;
-            state.queue = VecDeque::new();
-            (state.reason.unwrap_or(Reason::PeerEnded), state.messages)
+            state.tell_waiting();
+            let (lost, _) = state.queued();
+            let busy = state.busy();
+            busy.queue.clear();
+            busy.rest.clear();
+            (busy.reason.unwrap_or(Reason::PeerEnded), lost)
         };
         let _ = self.0.socket.close();
-        self.0.room.notify_all();
-        add(&shared.counters.messages_lost, lost as usize);
+        add(&shared.counters.messages_lost, lost);
         if !self.face().closed(self, reason) {
             one(&shared.counters.panics);
         }
@@ -80,13 +81,14 @@ impl Session {
         // Since when something is going on, how long it may, and what it is then.
         let open = state.phase == Phase::Open && !state.handling;
         let quiet = open && !state.sending;
-        let slow = state.flying.div_ceil(SLOW_BYTES).max(1) as u32;
+        let (flying, sent) = state.busy.as_ref().map_or((0, 0), |busy| (busy.flying, busy.sent));
+        let slow = flying.div_ceil(SLOW_BYTES).max(1) as u32;
         let times = [
             (open && !state.opened, state.since, periods.half_open, Some(Timeout::HalfOpen)),
             (quiet, state.last, periods.idle, Some(Timeout::Idle)),
             (
                 state.sending,
-                state.sent,
+                sent,
                 periods.slow_reader.map(|time| time.saturating_mul(slow).min(1 << 30)),
                 Some(Timeout::SlowReader),
             ),

@@ -6,20 +6,21 @@
 //! thread that starts the next one. At the peer's end the receive token may be left with the session until the sends
 //! are through. Whoever breaks a session only closes its socket: that brings both tokens back, by their packets.
 
+mod busy;
 mod ending;
 mod receiving;
 mod sending;
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use proactor::{Address, Buf, Socket, Status};
 
+use self::busy::Busy;
 pub(crate) use self::sending::Waiter;
 use crate::end::{Reason, SendError};
 use crate::framing::Framing;
-use crate::handler::Face;
+use crate::handler::{Face, Handler};
 use crate::server::Shared;
 use crate::table::SessionId;
 
@@ -30,14 +31,12 @@ const TURNS: usize = 8;
 #[derive(Clone)]
 pub struct Session(pub(crate) Arc<Inner<dyn Face>>);
 
-/// What a session is. `T` is the handler's side of it.
+/// What a session is: little, for most of them wait. `T` is the handler's side of it.
 pub(crate) struct Inner<T: ?Sized> {
     id: SessionId,
     shared: Arc<Shared>,
     socket: Socket,
     state: Mutex<State>,
-    /// Signalled when there is room in the queue, for those who wait for it.
-    room: Condvar,
     /// Locked by the holder of the receive token only.
     face: Mutex<T>,
 }
@@ -67,31 +66,12 @@ struct State {
     parked: bool,
     /// This side of the connection is ended.
     shut: bool,
-    reason: Option<Reason>,
-    /// Queued and under way: messages, bytes.
-    messages: u32,
-    /// Threads that wait for room.
-    waiting: u32,
-    bytes: usize,
-    /// Under way.
-    flying: usize,
-    queue: VecDeque<Buf>,
     /// Milliseconds of the wheel: the connection; later the end of this side.
     since: u32,
     /// The last message, either way.
     last: u32,
-    /// When the send under way began.
-    sent: u32,
-}
-
-impl State {
-    fn reason(&mut self, reason: Reason) {
-        // What was asked for did not come about if something was left in the queue.
-        let undone = self.messages > 0 && self.reason.is_some_and(Reason::is_ordinary);
-        if self.reason.is_none() || undone {
-            self.reason = Some(reason);
-        }
-    }
+    /// What there is only while something is under way.
+    busy: Option<Box<Busy>>,
 }
 
 impl<T: Face> Inner<T> {
@@ -105,17 +85,11 @@ impl<T: Face> Inner<T> {
             sending: false,
             parked: false,
             shut: false,
-            reason: None,
-            messages: 0,
-            waiting: 0,
-            bytes: 0,
-            flying: 0,
-            queue: VecDeque::new(),
             since: now,
             last: now,
-            sent: now,
+            busy: None,
         };
-        Inner { id, shared, socket, state: Mutex::new(state), room: Condvar::new(), face: Mutex::new(face) }
+        Inner { id, shared, socket, state: Mutex::new(state), face: Mutex::new(face) }
     }
 }
 
@@ -142,6 +116,11 @@ impl Session {
         (&self.0.shared.framing, self.0.shared.limits.message)
     }
 
+    /// The server's handler, which is of one type.
+    pub(crate) fn handler<H: Handler>(&self) -> Option<&H> {
+        self.0.shared.handler.downcast_ref()
+    }
+
     /// The peer's address. Fails once the connection is closed.
     pub fn peer_addr(&self) -> Result<Address, Status> {
         self.0.socket.peer_addr()
@@ -154,8 +133,7 @@ impl Session {
 
     /// Messages and bytes in the send queue, those under way included.
     pub fn queued(&self) -> (usize, usize) {
-        let state = self.0.state();
-        (state.messages as usize, state.bytes)
+        self.0.state().queued()
     }
 
     /// Sends a message, framed. Messages go out whole, in the order of the calls. Any thread may call this.

@@ -7,6 +7,7 @@ use proactor::{Started, op};
 
 use super::{Phase, Session, TURNS};
 use crate::end::{Reason, add, one};
+use crate::framing::Assembler;
 use crate::handler::Face;
 use crate::server::Event;
 
@@ -74,8 +75,8 @@ impl Session {
             }
         }
         // What comes while it is closing is read, so that the end is seen, and dropped.
-        if self.is_open()
-            && let Err(error) = self.face().feed(self, recv.data())
+        if let Some(rest) = self.take_rest()
+            && let Err(error) = self.face().feed(self, rest, recv.data())
         {
             self.fail(Reason::Frame(error));
         }
@@ -87,14 +88,30 @@ impl Session {
         Some(recv.into_send().into_recv())
     }
 
+    /// The message that has begun, to go on with; none when it is closing.
+    fn take_rest(&self) -> Option<Assembler> {
+        let mut state = self.0.state();
+        let open = state.phase == Phase::Open;
+        open.then(|| state.busy.as_mut().map(|busy| std::mem::take(&mut busy.rest)).unwrap_or_default())
+    }
+
+    /// What `feed` leaves of what it was given.
+    pub(crate) fn keep_rest(&self, rest: Assembler) {
+        let mut state = self.0.state();
+        if !rest.is_empty() {
+            state.busy().rest = rest;
+        }
+        state.settle();
+    }
+
     fn peer_ended(&self) {
-        let whole = self.face().is_between_messages();
         let mut state = self.0.state();
         if state.phase == Phase::Open {
+            let whole = state.busy.as_ref().is_none_or(|busy| busy.rest.is_empty());
             let truncated = Reason::Frame(crate::FrameError::Truncated);
             state.reason(if whole { Reason::PeerEnded } else { truncated });
             state.phase = Phase::Closing;
-            self.0.room.notify_all();
+            state.tell_waiting();
         }
         if state.phase == Phase::Closing && state.sending {
             // The sends bring it back.

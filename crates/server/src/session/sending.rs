@@ -1,6 +1,5 @@
 //! Sending: a bounded queue, and the send token that takes from it.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering::AcqRel};
 use std::sync::{MutexGuard, PoisonError};
 
@@ -11,53 +10,26 @@ use crate::end::{Reason, SendError, add, one};
 use crate::limits::Full;
 use crate::server::{Event, Key};
 
-/// Buffers that one send gathers, and where it stops adding more bytes.
-const GATHERED: usize = 64;
-const GATHERED_BYTES: usize = 64 << 10;
-
-impl State {
-    /// The next send: as much of the queue as goes into one.
-    fn gather(&mut self) -> Option<op::Send> {
-        let first = self.queue.pop_front()?;
-        self.flying = first.len();
-        if self.queue.is_empty() {
-            self.queue = VecDeque::new();
-            return Some(op::Send::new(first));
-        }
-        let mut bufs = vec![first];
-        while bufs.len() < GATHERED
-            && let Some(next) = self.queue.front()
-            && self.flying + next.len() <= GATHERED_BYTES
-            && let Some(next) = self.queue.pop_front()
-        {
-            self.flying += next.len();
-            bufs.push(next);
-        }
-        if self.queue.is_empty() {
-            // An idle session keeps no memory for one that was busy.
-            self.queue = VecDeque::new();
-        }
-        Some(op::Send::gather(bufs))
-    }
-}
-
 impl Session {
     pub(super) fn push(&self, buf: Buf) -> Result<(), SendError> {
         if buf.is_empty() {
             return Ok(());
         }
         let mut state = self.admit(self.0.state(), buf.len())?;
-        state.messages += 1;
-        state.bytes += buf.len();
-        state.queue.push_back(buf);
-        if state.sending {
+        let len = buf.len();
+        let now = self.0.shared.wheel.now();
+        let sending = std::mem::replace(&mut state.sending, true);
+        let busy = state.busy();
+        busy.messages += 1;
+        busy.bytes += len;
+        if sending {
+            busy.queue.push_back(buf);
             return Ok(());
         }
-        let send = self.next_send(&mut state);
+        assert!(busy.queue.is_empty(), "with a queue the send token is out");
+        (busy.flying, busy.sent) = (len, now);
         drop(state);
-        if let Some(send) = send {
-            self.pump(send);
-        }
+        self.pump(op::Send::new(buf));
         Ok(())
     }
 
@@ -73,8 +45,8 @@ impl Session {
             if state.phase != Phase::Open {
                 return Err(SendError::Closed);
             }
-            let messages = (state.messages as usize) < limits.queue_messages;
-            if messages && (state.messages == 0 || state.bytes + len <= limits.queue_bytes) {
+            let (messages, bytes) = state.queued();
+            if messages == 0 || messages < limits.queue_messages && bytes + len <= limits.queue_bytes {
                 return Ok(state);
             }
             match shared.full {
@@ -85,10 +57,13 @@ impl Session {
                 }
                 Full::Wait => {
                     let Some(_waiter) = shared.waiter() else { return Err(self.dropped()) };
-                    state.waiting += 1;
-                    let waited = || self.0.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    let busy = state.busy();
+                    busy.waiting += 1;
+                    let room = busy.room.get_or_insert_default().clone();
+                    let waited = || room.wait(state).unwrap_or_else(PoisonError::into_inner);
                     state = proactor::blocking(waited);
-                    state.waiting -= 1;
+                    state.busy().waiting -= 1;
+                    state.settle();
                 }
                 Full::DropMessage => return Err(self.dropped()),
             }
@@ -102,9 +77,13 @@ impl Session {
 
     /// The next send with the send token, or the token back.
     fn next_send(&self, state: &mut State) -> Option<op::Send> {
-        let next = if state.phase == Phase::Broken { None } else { state.gather() };
+        let now = self.0.shared.wheel.now();
+        let broken = state.phase == Phase::Broken;
+        let busy = state.busy();
+        (busy.flying, busy.sent) = (0, now);
+        let next = if broken { None } else { busy.gather() };
         state.sending = next.is_some();
-        state.sent = self.0.shared.wheel.now();
+        state.last = now;
         next
     }
 
@@ -130,15 +109,13 @@ impl Session {
         add(&counters.messages_out, messages);
         add(&counters.bytes_out, bytes);
         let mut state = self.0.state();
-        state.messages -= messages as u32;
-        state.bytes -= bytes;
-        state.flying = 0;
-        if state.waiting > 0 {
-            self.0.room.notify_all();
-        }
+        let busy = state.busy();
+        busy.messages -= messages;
+        busy.bytes -= bytes;
+        state.tell_waiting();
         let next = self.next_send(&mut state);
-        state.last = state.sent;
         if next.is_none() {
+            state.settle();
             self.all_sent(&mut state);
             self.unpark(state);
         }
@@ -149,7 +126,6 @@ impl Session {
         self.fail(Reason::Failed(status));
         let mut state = self.0.state();
         state.sending = false;
-        state.flying = 0;
         self.unpark(state);
     }
 
