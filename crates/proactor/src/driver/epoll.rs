@@ -25,6 +25,12 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// What the set's own event descriptor is registered as; sources never use it.
 const CALL: u64 = u64::MAX;
 
+const INTEREST: EventFlags = EventFlags::IN
+    .union(EventFlags::PRI)
+    .union(EventFlags::OUT)
+    .union(EventFlags::RDHUP)
+    .union(EventFlags::ET);
+
 pub(crate) struct Poller {
     set: OwnedFd,
     call: OwnedFd,
@@ -64,9 +70,13 @@ impl Poller {
 
     pub(crate) fn add(&self, fd: BorrowedFd<'_>, token: u64) -> Result<(), Errno> {
         debug_assert_ne!(token, CALL);
-        let interest =
-            EventFlags::IN | EventFlags::PRI | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
-        epoll::add(&self.set, fd, epoll::EventData::new_u64(token), interest)
+        epoll::add(&self.set, fd, epoll::EventData::new_u64(token), INTEREST)
+    }
+
+    /// Has what is ready now announced once more, after everything else that is.
+    pub(crate) fn add_anew(&self, fd: BorrowedFd<'_>, token: u64) -> Result<(), Errno> {
+        debug_assert_ne!(token, CALL);
+        epoll::modify(&self.set, fd, epoll::EventData::new_u64(token), INTEREST)
     }
 
     /// Registers another set, for the next time something is to be had from it, and no more until it is armed again.

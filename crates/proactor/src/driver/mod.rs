@@ -5,4 +5,5 @@ pub(crate) mod epoll;
 pub mod file;
 pub(crate) mod proc_stat;
 pub(crate) mod process;
+pub(crate) mod sendfile;
 pub(crate) mod socket;

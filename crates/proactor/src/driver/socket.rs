@@ -17,7 +17,7 @@ use crate::sync::park::timespec;
 
 type Result<T> = std::result::Result<T, Errno>;
 
-fn retry<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
+pub(super) fn retry<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
     loop {
         match call() {
             Err(Errno::INTR) => {}
@@ -57,7 +57,7 @@ pub(crate) fn recv_message(
     })
 }
 
-const SEND: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
+pub(super) const SEND: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
 
 pub(crate) fn send(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize> {
     retry(|| rustix::net::send(fd, bytes, SEND))

@@ -17,6 +17,7 @@ mod socket;
 mod started;
 mod thread;
 mod transfer;
+mod transmit;
 
 pub use file::{File, OpenOptions};
 pub use handle::Modes;

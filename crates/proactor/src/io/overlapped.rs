@@ -196,6 +196,7 @@ impl Resource for Pending {
             (Kind::Recv | Kind::RecvFrom, _) => "pending receive on socket",
             (Kind::Send, Class::Pipe) => "pending send on pipe",
             (Kind::Send | Kind::SendTo, _) => "pending send on socket",
+            (Kind::Transmit, _) => "pending transmit on socket",
             (Kind::Read, _) => "pending read of file",
             (Kind::Write, _) => "pending write of file",
             (Kind::Flush, _) => "pending flush of file",

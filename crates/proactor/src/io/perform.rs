@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, Shutdown};
 
 use super::handle::{Class, Facts, Handle};
+use super::transmit::transmit;
 use crate::driver::socket::{self, PipeState};
 use crate::op::Address;
 use crate::op::block::{Block, Bufs, Flags, Kind, MAX_BUFS};
@@ -23,6 +24,8 @@ pub(super) enum Step {
     Wait,
     /// It would have to wait for what nobody announces: descriptors, memory, room in another's queue.
     Pause,
+    /// It could go on, but it is for others to have a turn.
+    Turn,
 }
 
 pub(super) enum Done {
@@ -32,7 +35,7 @@ pub(super) enum Done {
 }
 
 impl Step {
-    fn done(status: Status) -> Step {
+    pub(super) fn done(status: Status) -> Step {
         Step::Done { done: Done::Status(status), drained: false }
     }
 
@@ -54,6 +57,7 @@ pub(super) fn perform(fd: &OwnedFd, class: Class, block: &mut Block, facts: Fact
         Kind::Recv => receive_stream(fd, class, block, facts),
         Kind::Send | Kind::SendTo if class == Class::Datagram => send_datagram(fd, block),
         Kind::Send => send_stream(fd, class, block, facts),
+        Kind::Transmit => transmit(fd, block, facts),
         _ => Step::done(Status::INVALID_PARAMETER),
     }
 }
@@ -205,11 +209,7 @@ fn send_stream(fd: BorrowedFd<'_>, class: Class, block: &mut Block, facts: Facts
             }
             Err(Errno::AGAIN) => return Step::Wait,
             Err(error) => {
-                if error == Errno::PIPE && rustix::net::sockopt::socket_domain(fd) == Ok(AddressFamily::UNIX)
-                {
-                    block.stage = PEER_CLOSED;
-                }
-                return Step::done(send_error(error, class, facts));
+                return send_failed(fd, class, block, facts, error);
             }
         }
     }
@@ -218,6 +218,19 @@ fn send_stream(fd: BorrowedFd<'_>, class: Class, block: &mut Block, facts: Facts
 
 /// Stage of a send to a Unix peer that has closed: what it sent before can still be received.
 pub(super) const PEER_CLOSED: u8 = 9;
+
+pub(super) fn send_failed(
+    fd: BorrowedFd<'_>,
+    class: Class,
+    block: &mut Block,
+    facts: Facts,
+    error: Errno,
+) -> Step {
+    if error == Errno::PIPE && rustix::net::sockopt::socket_domain(fd) == Ok(AddressFamily::UNIX) {
+        block.stage = PEER_CLOSED;
+    }
+    Step::done(send_error(error, class, facts))
+}
 
 fn send_some(fd: BorrowedFd<'_>, class: Class, block: &Block) -> Result<usize, Errno> {
     if class != Class::Pipe
@@ -347,10 +360,10 @@ fn connect_error(error: Errno) -> Status {
 const WASTE_AT_A_TIME: u64 = 4 << 20;
 const MOST_WASTE: u64 = 256 << 20;
 
-/// Stage of a disconnect for reuse: the send side is shut.
-const SHUT: u8 = 1;
+/// Stage of a disconnect: the send side is shut.
+pub(super) const SHUT: u8 = 1;
 
-fn disconnect(fd: BorrowedFd<'_>, block: &mut Block) -> Step {
+pub(super) fn disconnect(fd: BorrowedFd<'_>, block: &mut Block) -> Step {
     if block.stage == 0 {
         match rustix::net::shutdown(fd, Shutdown::Write) {
             Ok(()) | Err(Errno::NOTCONN) => block.stage = SHUT,

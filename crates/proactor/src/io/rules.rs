@@ -5,7 +5,7 @@
 
 use super::direction::Side;
 use super::handle::{Class, Facts, Handle, State};
-use super::perform::{ASKED, Done, PEER_CLOSED};
+use super::perform::{ASKED, Done, PEER_CLOSED, SHUT};
 use crate::op::block::{Block, Flags, Kind};
 use crate::service::service;
 use crate::status::Status;
@@ -29,6 +29,17 @@ impl Handle {
                 } else {
                     Ok(())
                 }
+            }
+            Kind::Transmit if self.class == Class::Pipe => Err(Status::NOT_SUPPORTED),
+            // S384
+            Kind::Transmit if !stream => Err(Status::CONNECTION_INVALID),
+            Kind::Transmit => {
+                connected(state)?;
+                if facts.intersects(Facts::SEND_SHUT | Facts::LEAVING) {
+                    return Err(Status::PIPE_DISCONNECTED);
+                }
+                state.facts.set(Facts::LEAVING, block.flags.contains(Flags::REUSE));
+                Ok(())
             }
             Kind::Recv | Kind::Send if self.class == Class::Pipe => end_is_for(facts, block),
             Kind::Recv | Kind::RecvFrom if self.class == Class::Datagram => {
@@ -89,7 +100,7 @@ impl Handle {
     pub(super) fn learn(&self, state: &mut State, block: &mut Block, done: Done, closed: bool) -> Done {
         let Done::Status(status) = done else { return done };
         match (block.kind, status) {
-            (Kind::Recv | Kind::Send, status)
+            (Kind::Recv | Kind::Send | Kind::Transmit, status)
                 if self.class == Class::Stream && breaks(status) && block.stage != PEER_CLOSED =>
             {
                 state.broken = Some(status);
@@ -112,6 +123,13 @@ impl Handle {
                     return Done::Status(self.renew(state, Facts::REUSED));
                 }
             }
+            (Kind::Transmit, Status::SUCCESS) if block.stage == SHUT => {
+                state.facts |= Facts::SEND_SHUT;
+                if block.flags.contains(Flags::REUSE) && !closed {
+                    // S378: what it was bound to is forgotten, so it can't be connected.
+                    return Done::Status(self.renew(state, Facts::empty()));
+                }
+            }
             _ => {}
         }
         done
@@ -121,7 +139,7 @@ impl Handle {
     pub(super) fn closing_status(&self, block: &Block) -> Status {
         match (self.class, block.kind) {
             // S118
-            (Class::Stream, Kind::Recv | Kind::Send) => Status::CONNECTION_ABORTED,
+            (Class::Stream, Kind::Recv | Kind::Send | Kind::Transmit) => Status::CONNECTION_ABORTED,
             // S119: it had its connection, and waited for the first data.
             (Class::Stream, Kind::Accept) if !self.is_owner(block) => Status::CONNECTION_ABORTED,
             // S120
@@ -144,10 +162,12 @@ impl Handle {
                     let _ = rustix::net::connect_unspec(fd);
                 }
             }
-            Kind::Disconnect if !status.is_success() => {
+            Kind::Disconnect | Kind::Transmit if !status.is_success() => {
                 let mut state = self.state.lock();
-                state.facts -= Facts::LEAVING;
-                if block.stage != 0 {
+                if block.flags.contains(Flags::REUSE) {
+                    state.facts -= Facts::LEAVING;
+                }
+                if block.stage == SHUT {
                     state.facts |= Facts::SEND_SHUT;
                 }
             }

@@ -68,8 +68,11 @@ impl Handle {
         }
         block.bytes = 0;
         block.stage = 0;
-        if block.kind == Kind::Disconnect {
+        if matches!(block.kind, Kind::Disconnect | Kind::Transmit) {
             block.offset = 0;
+        }
+        if let Bufs::Parts(parts) = &mut block.bufs {
+            parts.rewind();
         }
         block.status = Status::PENDING;
         block.thread = ThreadNo::current();
@@ -320,9 +323,18 @@ impl Handle {
                 }
                 direction.push_front(block);
                 direction.busy = false;
-                if matches!(step, Step::Pause) {
-                    direction.pause();
-                    self.pause(state);
+                match step {
+                    Step::Pause => {
+                        direction.pause();
+                        self.pause(state);
+                    }
+                    Step::Turn => {
+                        direction.ready = false;
+                        // Where nobody can be asked it goes on at once.
+                        let told = self.announce_again(state);
+                        state.side(side).ready |= !told;
+                    }
+                    _ => {}
                 }
                 Settled::Waits
             }
@@ -345,6 +357,9 @@ fn check_buffers(block: &Block) -> Result<(), Status> {
     }
     if into && !bufs.iter().all(|buf| buf.is_writable()) {
         return Err(Status::INVALID_USER_BUFFER);
+    }
+    if let Bufs::Parts(parts) = &block.bufs {
+        parts.check()?;
     }
     Ok(())
 }

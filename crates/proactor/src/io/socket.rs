@@ -280,6 +280,35 @@ impl Socket {
         self.0.start(send)
     }
 
+    /// Sends ranges of files and pieces of memory as one stream (`TransmitFile`, `TransmitPackets`), in order with other
+    /// sends. The count is of all of it (S385). Always pending (S386).
+    ///
+    /// Nothing is copied through this process: it needs no buffer, whatever the file's size. Data that are not in the
+    /// page cache are waited for by the thread that sends them, the caller or a worker, which is then replaced as any
+    /// that blocks; on a socket without a port that thread is the one of timers.
+    ///
+    /// `CONNECTION_INVALID` when the socket is not connected or no stream (S384); what is wrong with an element as
+    /// [`Element::file`](op::Element::file) has it; `INVALID_PARAMETER` for more than 64. The packet says `END_OF_FILE`,
+    /// with the count so far and nothing sent of what follows, when a file ends before a range of a stated length;
+    /// otherwise as for sends.
+    ///
+    /// ```
+    /// use proactor::{File, Socket, op};
+    ///
+    /// # let path = std::env::temp_dir().join(format!("proactor-transmit-{}", std::process::id()));
+    /// # std::fs::write(&path, "0123456789").unwrap();
+    /// let file = File::open(&path)?;
+    /// let (ours, theirs) = Socket::pair()?;
+    /// let sent = ours.begin(op::Transmit::file(&file, 3, 4).head("<").tail(">"))?.wait();
+    /// assert_eq!(sent.bytes(), 6);
+    /// assert_eq!(theirs.begin(op::Recv::new(vec![0; 6]).wait_all())?.wait().data(), b"<3456>");
+    /// # std::fs::remove_file(&path).unwrap();
+    /// # Ok::<(), proactor::Status>(())
+    /// ```
+    pub fn transmit(&self, transmit: op::Transmit) -> Result<Started<op::Transmit>, Refused<op::Transmit>> {
+        self.0.start(transmit)
+    }
+
     /// Receives a datagram and its sender (`WSARecvFrom`).
     pub fn recv_from(&self, recv: op::RecvFrom) -> Result<Started<op::RecvFrom>, Refused<op::RecvFrom>> {
         self.0.start(recv)
@@ -382,7 +411,7 @@ macro_rules! sockets_of {
         }
     )*};
 }
-sockets_of!(Accept Connect Disconnect Recv Send RecvFrom SendTo);
+sockets_of!(Accept Connect Disconnect Recv Send RecvFrom SendTo Transmit);
 
 impl op::Accept {
     /// Accepts into a socket of the caller's, one that is neither bound nor connected nor in another accept

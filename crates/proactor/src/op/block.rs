@@ -12,6 +12,7 @@ use bitflags::bitflags;
 
 use super::address::Address;
 use super::buf::Buf;
+use super::element::Parts;
 use super::pool::BufPool;
 use crate::status::Status;
 use crate::sync::thread::ThreadNo;
@@ -35,6 +36,7 @@ pub(crate) enum Kind {
     Read,
     Write,
     Flush,
+    Transmit,
 }
 
 bitflags! {
@@ -54,6 +56,8 @@ bitflags! {
         const ALWAYS_PENDING = 32;
         /// An accept into a socket of the caller's.
         const BROUGHT = 64;
+        /// A transmit that ends the connection after its last byte.
+        const DISCONNECT = 128;
     }
 }
 
@@ -63,6 +67,8 @@ pub(crate) enum Bufs {
     None,
     One(Buf),
     Many(Vec<Buf>),
+    /// Among ranges of files.
+    Parts(Box<Parts>),
 }
 
 impl Bufs {
@@ -71,6 +77,7 @@ impl Bufs {
             Bufs::None => &[],
             Bufs::One(buf) => std::slice::from_ref(buf),
             Bufs::Many(bufs) => bufs,
+            Bufs::Parts(parts) => &parts.bufs,
         }
     }
 
@@ -79,6 +86,7 @@ impl Bufs {
             Bufs::None => &mut [],
             Bufs::One(buf) => std::slice::from_mut(buf),
             Bufs::Many(bufs) => bufs,
+            Bufs::Parts(parts) => &mut parts.bufs,
         }
     }
 

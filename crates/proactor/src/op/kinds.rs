@@ -5,6 +5,7 @@ use std::fmt;
 use super::address::Address;
 use super::block::{Block, Bufs, Flags, Kind, OpId};
 use super::buf::Buf;
+use super::element::{Element, Parts};
 use super::pool::BufPool;
 use crate::status::Status;
 
@@ -154,6 +155,8 @@ operations! {
     Write
     /// Brings a file's data to the disk (`FlushFileBuffers`).
     Flush
+    /// Sends ranges of files and pieces of memory as one stream (`TransmitFile`, `TransmitPackets`).
+    Transmit
 }
 
 fn with_bufs(kind: Kind, bufs: Bufs) -> Box<Block> {
@@ -177,6 +180,7 @@ macro_rules! buffers {
                     Bufs::None => Buf::default(),
                     Bufs::One(buf) => buf,
                     Bufs::Many(bufs) => bufs.into_iter().next().unwrap_or_default(),
+                    Bufs::Parts(parts) => parts.bufs.into_iter().next().unwrap_or_default(),
                 }
             }
 
@@ -186,12 +190,13 @@ macro_rules! buffers {
                     Bufs::None => Vec::new(),
                     Bufs::One(buf) => vec![buf],
                     Bufs::Many(bufs) => bufs,
+                    Bufs::Parts(parts) => parts.bufs,
                 }
             }
         }
     )*};
 }
-buffers!(Accept Connect Recv Send RecvFrom SendTo Read Write);
+buffers!(Accept Connect Recv Send RecvFrom SendTo Read Write Transmit);
 
 /// The bytes that came, of an operation that brings some.
 macro_rules! data {
@@ -472,5 +477,62 @@ impl Flush {
         let mut block = Block::new(Kind::Flush);
         block.flags |= Flags::ALWAYS_PENDING;
         Flush(block)
+    }
+}
+
+impl Transmit {
+    /// Nothing yet: a connected socket succeeds with 0 bytes (S384).
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Transmit {
+        let mut block = Block::new(Kind::Transmit);
+        block.flags |= Flags::ALWAYS_PENDING;
+        block.bufs = Bufs::Parts(Box::default());
+        Transmit(block)
+    }
+
+    /// Before everything else, from memory (`TRANSMIT_FILE_BUFFERS`).
+    pub fn head(mut self, buf: impl Into<Buf>) -> Transmit {
+        self.parts().push_front(Element::Memory(buf.into()));
+        self
+    }
+
+    /// After everything so far, from memory (`TRANSMIT_FILE_BUFFERS`).
+    pub fn tail(mut self, buf: impl Into<Buf>) -> Transmit {
+        self.parts().push(Element::Memory(buf.into()));
+        self
+    }
+
+    /// After everything so far, in order (`TransmitPackets`). At most 64 in all, heads and tails among them.
+    pub fn packets(mut self, elements: impl IntoIterator<Item = Element>) -> Transmit {
+        elements.into_iter().for_each(|element| self.parts().push(element));
+        self
+    }
+
+    /// Ends sending after the last byte (`TF_DISCONNECT`): as a [`Disconnect`] right behind it would.
+    pub fn disconnect(mut self) -> Transmit {
+        self.0.flags |= Flags::DISCONNECT;
+        self
+    }
+
+    /// Ends the connection after the last byte, waits for the peer's end, and leaves a socket that can be accepted into
+    /// again, but not connected (`TF_DISCONNECT | TF_REUSE_SOCKET`, S378).
+    pub fn reuse(mut self) -> Transmit {
+        self.0.flags |= Flags::REUSE;
+        self
+    }
+
+    /// Takes all elements out, in order.
+    pub fn into_elements(mut self) -> Vec<Element> {
+        std::mem::take(self.parts()).into_elements()
+    }
+
+    fn parts(&mut self) -> &mut Parts {
+        if !matches!(self.0.bufs, Bufs::Parts(_)) {
+            self.0.bufs = Bufs::Parts(Box::default());
+        }
+        match &mut self.0.bufs {
+            Bufs::Parts(parts) => parts,
+            _ => unreachable!("it was put there"),
+        }
     }
 }

@@ -6,14 +6,16 @@
 mod address;
 pub(crate) mod block;
 mod buf;
+pub(crate) mod element;
 mod kinds;
 mod pool;
 
 pub use address::Address;
 pub use block::OpId;
 pub use buf::Buf;
+pub use element::{Element, FilePart};
 pub(crate) use kinds::sealed;
 pub use kinds::{
-    Accept, Connect, Disconnect, Flush, Op, Operation, Read, Recv, RecvFrom, Send, SendTo, Write,
+    Accept, Connect, Disconnect, Flush, Op, Operation, Read, Recv, RecvFrom, Send, SendTo, Transmit, Write,
 };
 pub use pool::BufPool;

@@ -12,6 +12,8 @@ pub(crate) trait Sink: Send + Sync {
     fn deliver(&self, token: u64, block: Box<Block>);
     /// Watches a further descriptor under the same token: a socket that is used again has a new one.
     fn watch(&self, fd: BorrowedFd<'_>, token: u64) -> Result<(), Status>;
+    /// Announces once more what is ready of a descriptor that is watched, after everything else that is.
+    fn watch_anew(&self, fd: BorrowedFd<'_>, token: u64) -> Result<(), Status>;
     /// Stops watching a descriptor. One that is closed everywhere needs no such word; a duplicate that lives
     /// on elsewhere would go on bringing events.
     fn unwatch(&self, fd: BorrowedFd<'_>);
@@ -32,6 +34,10 @@ where
 
     fn watch(&self, fd: BorrowedFd<'_>, token: u64) -> Result<(), Status> {
         Ok(self.poller.add(fd.as_fd(), token)?)
+    }
+
+    fn watch_anew(&self, fd: BorrowedFd<'_>, token: u64) -> Result<(), Status> {
+        Ok(self.poller.add_anew(fd, token)?)
     }
 
     fn unwatch(&self, fd: BorrowedFd<'_>) {

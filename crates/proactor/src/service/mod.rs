@@ -108,6 +108,11 @@ impl Service {
         Ok(self.poller.add(fd, token)?)
     }
 
+    /// Announces once more what is ready of a descriptor that is watched, after everything else that is.
+    pub(crate) fn watch_anew(&self, fd: BorrowedFd<'_>, token: u64) -> Result<(), Status> {
+        Ok(self.poller.add_anew(fd, token)?)
+    }
+
     pub(crate) fn detach(&self, fd: Option<BorrowedFd<'_>>, token: u64) {
         if let Some(fd) = fd {
             self.poller.remove(fd);
