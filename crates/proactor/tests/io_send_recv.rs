@@ -137,6 +137,42 @@ fn s316_receives_stacked_deeply_on_a_trickle_of_data_keep_its_order() {
 }
 
 #[test]
+fn s316_one_worker_sees_the_order_although_another_thread_starts_the_receives() {
+    const RECEIVES: usize = 20_000;
+    const STACKED: usize = 4;
+    let port: Port<usize, usize> = Port::new(1).unwrap();
+    let (ours, mut peer) = tcp_pair();
+    ours.associate(&port, 5).unwrap();
+    let writer = thread::spawn(move || {
+        let mut random = Random::new(7);
+        // Its end is the reader's: it has what it wants then.
+        while peer.write_all(&[1; 24][..1 + random.below(24)]).is_ok() {}
+    });
+    let (taken, start) = channel();
+    let worker = thread::spawn({
+        let port = port.clone();
+        move || {
+            for tag in 0..RECEIVES {
+                let recv = expect!(Recv, port.get_timeout(PATIENCE).unwrap());
+                assert_eq!(recv.tag(), tag, "in the order they were started");
+                // The starter may have started all it wants.
+                let _ = taken.send(());
+            }
+        }
+    });
+    for tag in 0..RECEIVES {
+        if tag >= STACKED && start.recv().is_err() {
+            break;
+        }
+        let _ = ours.recv(op::Recv::new(vec![0; 8]).with_tag(tag)).unwrap();
+    }
+    worker.join().unwrap();
+    ours.set_linger(Some(Duration::ZERO)).unwrap();
+    ours.close().unwrap();
+    writer.join().unwrap();
+}
+
+#[test]
 fn s328_sends_of_100_200_and_150_bytes_report_100_200_and_150() {
     let packets = Packets::new();
     let (ours, mut peer) = associated(&packets, 5);

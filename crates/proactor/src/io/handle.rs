@@ -6,7 +6,7 @@
 
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::*};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -92,6 +92,8 @@ pub(crate) struct Handle {
     /// What stays true of the socket whatever becomes of it.
     pub(super) nature: Facts,
     pub(super) state: Lock<State>,
+    /// One more than the number in the port's queue of the newest packet there; 0 before the first.
+    newest: AtomicU64,
     /// Operations between start and packet, and whether threads may wait for the handle.
     pub(super) in_flight: InFlight,
     /// What they wait for; most handles have none.
@@ -157,6 +159,7 @@ impl Handle {
                 paused: false,
                 engaged_by: None,
             }),
+            newest: AtomicU64::new(0),
             in_flight: InFlight::default(),
             object: OnceLock::new(),
             routines: OnceLock::new(),
@@ -319,12 +322,21 @@ impl Handle {
                 routine.complete(block);
             }
             Route::Port => {
-                if let Some(link) = self.link.get() {
-                    link.sink.deliver(link.token, block);
+                if let Some(link) = self.link.get()
+                    && let Some(number) = link.sink.deliver(link.token, block)
+                {
+                    self.newest.fetch_max(number + 1, Relaxed);
                 }
             }
         }
         self.ended_and(sort, told);
+    }
+
+    /// Whether a worker may be given a packet of this handle past the port's queue: none is left there that would
+    /// then come after it.
+    pub(super) fn may_pass_the_queue(&self) -> bool {
+        let newest = self.newest.load(Relaxed);
+        newest == 0 || self.link.get().is_some_and(|link| link.sink.has_passed(newest - 1))
     }
 
     /// Closes: operations under way end with `closing_status`, the descriptor with the last call on it.

@@ -151,7 +151,7 @@ impl Handle {
     ) -> Result<Begun, Refusal> {
         let id = block.id;
         let always_pending = block.flags.contains(Flags::ALWAYS_PENDING);
-        let (settled, skip, more) = {
+        let (settled, skip, mine) = {
             let mut state = self.state.lock();
             let skip = state.modes.contains(Modes::SKIP_COMPLETION_PORT_ON_SUCCESS) && block.route.is_port();
             let closed = state.fd.is_none();
@@ -164,7 +164,14 @@ impl Handle {
                     }
                     return Ok(Begun::Pending(id));
                 }
-                settled => (settled, skip, state.side(side).busy),
+                settled => {
+                    let handed_back = matches!(&settled, Settled::Over(_, status)
+                        if !always_pending && (status.is_error() || skip && status.is_success()));
+                    let direction = state.side(side);
+                    // None that comes after it may be complete before its packet is queued (S316).
+                    direction.busy |= matches!(&settled, Settled::Over(..)) && !handed_back;
+                    (settled, skip, direction.busy)
+                }
             }
         };
         let begun = match settled {
@@ -192,7 +199,7 @@ impl Handle {
                 Ok(Begun::Queued(id))
             }
         };
-        if more {
+        if mine {
             self.run_on(side, None, true);
         }
         begun
@@ -228,7 +235,9 @@ impl Handle {
                 let mut state = self.state.lock();
                 let closed = state.fd.is_none();
                 let settled = self.settle(&mut state, side, block, step, edges, closed);
-                mine = state.side(side).busy;
+                let direction = state.side(side);
+                direction.busy |= matches!(&settled, Settled::Over(..));
+                mine = direction.busy;
                 settled
             };
             match settled {
@@ -249,7 +258,12 @@ impl Handle {
 
     fn hand_out(&self, mut block: Box<Block>, status: Status, direct: &mut Option<&mut Option<Box<Block>>>) {
         match direct {
-            Some(slot) if slot.is_none() && block.route.is_port() && self.is_owner(&block) => {
+            Some(slot)
+                if slot.is_none()
+                    && block.route.is_port()
+                    && self.is_owner(&block)
+                    && self.may_pass_the_queue() =>
+            {
                 self.disengage(&mut block, status);
                 block.status = status;
                 **slot = Some(block);

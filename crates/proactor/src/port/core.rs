@@ -122,19 +122,21 @@ where
         Ok(())
     }
 
-    /// Queues the packet of a completed operation.
-    pub(crate) fn deliver(&self, token: u64, block: Box<Block>) {
-        let Some(key) = self.table.key(token) else { return };
-        self.push(Entry::Done(key, block));
+    /// Queues the packet of a completed operation. Its number in the queue, unless it is not wanted any more.
+    pub(crate) fn deliver(&self, token: u64, block: Box<Block>) -> Option<u64> {
+        let key = self.table.key(token)?;
+        let number = self.push(Entry::Done(key, block));
         self.announce();
+        Some(number)
     }
 
-    pub(super) fn push(&self, entry: Entry<K, M>) {
-        self.queue.push(entry);
+    pub(super) fn push(&self, entry: Entry<K, M>) -> u64 {
+        let number = self.queue.push(entry);
         fence(SeqCst);
         if self.is_closed() {
             self.drain();
         }
+        number
     }
 
     /// There is work in the queue: wakes a worker for it if one may run and it is worth the wake; where nobody

@@ -8,8 +8,10 @@ use crate::status::Status;
 
 /// Where the packets of a handle go.
 pub(crate) trait Sink: Send + Sync {
-    /// Queues the packet of a completed operation.
-    fn deliver(&self, token: u64, block: Box<Block>);
+    /// Queues the packet of a completed operation. Its number in the queue, unless it is not wanted any more.
+    fn deliver(&self, token: u64, block: Box<Block>) -> Option<u64>;
+    /// Whether a worker has the packet of that number, and all before it.
+    fn has_passed(&self, number: u64) -> bool;
     /// Watches a further descriptor under the same token: a socket that is used again has a new one.
     fn watch(&self, fd: BorrowedFd<'_>, token: u64) -> Result<(), Status>;
     /// Announces once more what is ready of a descriptor that is watched, after everything else that is.
@@ -28,8 +30,12 @@ where
     K: Clone + Send + 'static,
     M: Send + 'static,
 {
-    fn deliver(&self, token: u64, block: Box<Block>) {
-        Core::deliver(self, token, block);
+    fn deliver(&self, token: u64, block: Box<Block>) -> Option<u64> {
+        Core::deliver(self, token, block)
+    }
+
+    fn has_passed(&self, number: u64) -> bool {
+        self.queue.has_passed(number)
     }
 
     fn watch(&self, fd: BorrowedFd<'_>, token: u64) -> Result<(), Status> {

@@ -97,8 +97,9 @@ impl<T> Queue<T> {
         Ok(())
     }
 
+    /// The number it returns is larger than that of any entry before; see [`has_passed`](Queue::has_passed).
     #[inline]
-    pub(crate) fn push(&self, entry: T) {
+    pub(crate) fn push(&self, entry: T) -> u64 {
         let backoff = Backoff::new();
         loop {
             let index = self.tail.index.load(Acquire);
@@ -124,7 +125,7 @@ impl<T> Queue<T> {
             unsafe { (*slot.value.get()).write(entry) };
             // A read-modify-write as the last step, on which the callers' fences rely.
             slot.state.fetch_or(WRITTEN, AcqRel);
-            return;
+            return index as u64;
         }
     }
 
@@ -208,6 +209,12 @@ impl<T> Queue<T> {
         self.shelf.lock().push(ptr::from_ref(block).cast_mut());
     }
 
+    /// Whether the entry of that number has been taken, or is being taken.
+    #[inline]
+    pub(crate) fn has_passed(&self, number: u64) -> bool {
+        self.head.index.load(Acquire) as u64 > number
+    }
+
     /// Whether a pop would find nothing now. An entry whose push has not returned may not count yet.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
@@ -280,6 +287,18 @@ mod tests {
         assert!(queue.pop().is_none() && queue.is_empty());
         assert_eq!(queue.len(), 0);
         assert!(queue.shelf.lock().len() < 14, "550 entries fit into 9 blocks, and those are kept");
+    }
+
+    #[test]
+    fn an_entry_has_passed_once_it_is_taken_and_not_before() {
+        let queue = Queue::new(usize::MAX);
+        let numbers: Vec<_> = (0..200).map(|n| queue.push(n)).collect();
+        assert!(numbers.is_sorted_by(|one, next| one < next));
+        for (n, number) in numbers.iter().enumerate() {
+            assert!(!queue.has_passed(*number));
+            assert_eq!(queue.pop(), Some(n));
+            assert!(queue.has_passed(*number));
+        }
     }
 
     #[test]
