@@ -320,7 +320,7 @@ mod tests {
         let entry = Arc::new(());
         for count in [0, 1, 62, 63, 64, 1000] {
             let queue = Queue::new(usize::MAX);
-            (0..count).for_each(|_| queue.push(entry.clone()));
+            (0..count).for_each(|_| _ = queue.push(entry.clone()));
             (0..count / 3).for_each(|_| drop(queue.pop()));
             drop(queue);
             assert_eq!(Arc::strong_count(&entry), 1);
@@ -337,7 +337,7 @@ mod tests {
         std::thread::scope(|scope| {
             for producer in 0..PRODUCERS {
                 let queue = queue.clone();
-                scope.spawn(move || (0..EACH).for_each(|n| queue.push(Box::new((producer, n)))));
+                scope.spawn(move || (0..EACH).for_each(|n| _ = queue.push(Box::new((producer, n)))));
             }
             for _ in 0..3 {
                 let (queue, taken, sum) = (queue.clone(), taken.clone(), sum.clone());
