@@ -2,26 +2,33 @@
 //!
 //! The main thread waits for a signal or the next second; it takes no packets, so it costs nothing meanwhile.
 
+mod address;
+mod arguments;
+mod chat;
 mod echo;
 mod figures;
+mod sessions;
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use clap::Subcommand;
-use proactor::diagnose::Diagnosis;
+use proactor::diagnose::{Diagnosis, PortSnapshot};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use self::chat::Chat;
 use self::echo::Echo;
-use self::figures::{Counts, Line, Summary};
+use self::figures::{Figures, Line, Summary};
 use crate::say;
 
 /// Run a server until Ctrl-C or SIGTERM.
 #[derive(Subcommand)]
 pub enum Serve {
     Echo(echo::Args),
+    Chat(chat::Args),
 }
 
 /// What ends a server.
@@ -32,18 +39,43 @@ pub enum End {
     Failed(String),
 }
 
+/// A server that runs, as the main thread sees it.
+trait Running {
+    type Counts: Figures;
+
+    /// Where it listens.
+    fn address(&self) -> SocketAddr;
+
+    fn counts(&self) -> Self::Counts;
+
+    fn port(&self) -> PortSnapshot;
+
+    /// Ends it in good order: once this returns nothing of it runs any more.
+    fn stop(self) -> Self::Counts;
+}
+
 pub fn run(serve: &Serve) -> Result<ExitCode, String> {
-    let Serve::Echo(args) = serve;
     let (tell, told) = channel();
     // Before the workers are started, so that no moment is without it.
     watch_signals(tell.clone())?;
     let _diagnosis = diagnosis();
-    let echo = Echo::start(args, tell)?;
-    say::line(&format_args!("echo server listening on {}; Ctrl-C ends it", echo.address()));
+    match serve {
+        Serve::Echo(args) => until_ended("echo server", Echo::start(args, tell)?, args.quiet, &told),
+        Serve::Chat(args) => until_ended("chat server", Chat::start(args)?, args.common.quiet, &told),
+    }
+}
+
+fn until_ended<R: Running>(
+    what: &str,
+    running: R,
+    quiet: bool,
+    told: &Receiver<End>,
+) -> Result<ExitCode, String> {
+    say::line(&format_args!("{what} listening on {}; Ctrl-C ends it", running.address()));
     let began = Instant::now();
-    let end = if args.quiet { told.recv().unwrap_or(End::Signal) } else { figures(&echo, began, &told) };
+    let end = if quiet { told.recv().unwrap_or(End::Signal) } else { figures(&running, began, told) };
     let served = began.elapsed();
-    let counts = echo.stop();
+    let counts = running.stop();
     say::line(&Summary { served, counts, accept_pauses: proactor::snapshot().accept_pauses });
     match end {
         End::Signal => Ok(ExitCode::SUCCESS),
@@ -65,23 +97,23 @@ fn diagnosis() -> Option<Diagnosis> {
 }
 
 /// A line each second until the end.
-fn figures(echo: &Echo, began: Instant, told: &Receiver<End>) -> End {
+fn figures<R: Running>(running: &R, began: Instant, told: &Receiver<End>) -> End {
     const INTERVAL: Duration = Duration::from_secs(1);
     let mut due = began + INTERVAL;
-    let (mut before, mut last) = (Counts::default(), began);
+    let (mut before, mut last) = (running.counts(), began);
     loop {
         match told.recv_timeout(due.saturating_duration_since(Instant::now())) {
             Ok(end) => return end,
             Err(RecvTimeoutError::Disconnected) => return End::Signal,
             Err(RecvTimeoutError::Timeout) => {}
         }
-        let (now, at) = (echo.counts(), Instant::now());
+        let (now, at) = (running.counts(), Instant::now());
         let line = Line {
             served: at - began,
             now,
             before,
             time: at - last,
-            port: &echo.port(),
+            port: &running.port(),
             accept_pauses: proactor::snapshot().accept_pauses,
         };
         say::line(&line);

@@ -34,7 +34,7 @@ pub fn eventually(mut holds: impl FnMut() -> bool) -> bool {
     }
 }
 
-/// A running `proactor serve echo`; killed if the test ends without ending it.
+/// A running `proactor serve`; killed if the test ends without ending it.
 pub struct Server {
     child: Child,
     out: BufReader<ChildStdout>,
@@ -53,6 +53,13 @@ impl Server {
         Server::spawn(command)
     }
 
+    /// `proactor serve` with these arguments, on a free port.
+    pub fn serve(args: &[&str]) -> Server {
+        let mut command = proactor(&["serve"]);
+        command.args(args).args(["--listen", "127.0.0.1:0"]);
+        Server::spawn(command)
+    }
+
     /// On a free port, with so many descriptors at most.
     pub fn start_with_descriptors(descriptors: usize) -> Server {
         let mut command = Command::new("sh");
@@ -66,7 +73,7 @@ impl Server {
         let out = BufReader::new(child.stdout.take().unwrap());
         let mut server = Server { child, out, address: String::new() };
         let line = server.line();
-        let rest = line.strip_prefix("echo server listening on ").unwrap_or_else(|| panic!("{line:?}"));
+        let (_, rest) = line.split_once(" listening on ").unwrap_or_else(|| panic!("{line:?}"));
         server.address = rest.split(';').next().unwrap().to_owned();
         server
     }

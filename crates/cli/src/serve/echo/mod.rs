@@ -4,17 +4,20 @@
 //! receive, send from the same buffer, receive again; it keeps the socket open, and the session has ended when
 //! nobody starts it again. While it waits for its peer it holds no buffer.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+mod counts;
+
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::*};
 use std::sync::mpsc::Sender;
 
 use proactor::diagnose::PortSnapshot;
 use proactor::files::{self, Choice};
-use proactor::{BufPool, Limits, Modes, Op, Packet, Port, Socket, Started, Status, Workers, op, processors};
+use proactor::{BufPool, Limits, Modes, Op, Packet, Port, Socket, Started, Status, Workers, op};
 
-use super::End;
-use super::figures::{Counters, Counts, one};
+use self::counts::{Counters, Counts, one};
+use super::arguments::{buffer_size, concurrency, default_workers, session_count, worker_count};
+use super::{End, Running, address};
 use crate::{descriptors, say};
 
 /// Accepts under way at once, so that a burst of connections is taken by several workers.
@@ -23,12 +26,6 @@ const ACCEPTS: usize = 16;
 const ACCEPT_TRIES: usize = 64;
 /// Lines about faults, altogether; the rest are only counted.
 const FAULT_LINES: u64 = 100;
-/// Below so many connections the start says what the limit is.
-const MANY: u64 = 10_000;
-/// What a port can have at most.
-const MOST_WORKERS: usize = 32_767;
-/// The largest buffer: more than that is more than any socket holds.
-const MOST_BUFFER: usize = 1 << 30;
 
 /// Send back every byte that comes.
 ///
@@ -52,8 +49,8 @@ Each second it prints one line (not with --quiet), such as
 
 A message is one receive that brought data. `running` workers have a seat, `blocked` ones wait inside a handler \
 and have lent their seat to another, `parked` ones wait for work; `queue` counts packets that wait for workers. \
-Behind that come, if there are any: accept pauses (no descriptors were left), connections dropped for want of \
-buffers, faults.
+Behind that come, if there are any: accept pauses (no descriptors were left), connections refused beyond the limit, \
+connections dropped for want of buffers, faults.
 
 Examples:
   proactor serve echo                        on 127.0.0.1:7000; try `nc 127.0.0.1 7000`
@@ -81,38 +78,13 @@ pub struct Args {
     /// The most buffers there are, for all connections together. Made when first needed, and kept.
     #[arg(long, value_name = "N", default_value_t = 4096)]
     pub buffers: usize,
+    /// The most connections at one time. One beyond is closed at once, and counted as refused. [default: no limit
+    /// but that of descriptors]
+    #[arg(long, value_name = "N", value_parser = session_count)]
+    pub limit_sessions: Option<usize>,
     /// Print no figures; only where it listens, faults, and the summary.
     #[arg(short, long)]
     pub quiet: bool,
-}
-
-fn worker_count(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) => Err("a server needs at least 1 worker".to_owned()),
-        Ok(count) if count <= MOST_WORKERS => Ok(count),
-        Ok(_) => Err(format!("a port can have {MOST_WORKERS} workers at most")),
-        Err(_) => Err(format!("a number from 1 to {MOST_WORKERS} is needed")),
-    }
-}
-
-fn concurrency(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(count) if count <= MOST_WORKERS => Ok(count),
-        _ => Err(format!("a number from 1 to {MOST_WORKERS} is needed, or 0 for one a processor")),
-    }
-}
-
-fn buffer_size(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(size) if (1..=MOST_BUFFER).contains(&size) => Ok(size),
-        _ => Err(format!("a number of bytes from 1 to {MOST_BUFFER} is needed")),
-    }
-}
-
-impl Args {
-    fn workers(&self) -> usize {
-        self.workers.unwrap_or_else(|| (4 * processors()).clamp(8, MOST_WORKERS))
-    }
 }
 
 /// The key of a connection is its peer; what is posted is a receive whose turn is yet to come.
@@ -132,6 +104,9 @@ struct Server {
     buffers: BufPool,
     counters: Counters,
     fault_lines: AtomicU64,
+    /// Connections there are, and the most there may be.
+    open: AtomicUsize,
+    most: usize,
     /// Accepts that have not been given up.
     accepts: AtomicUsize,
     tell: Sender<End>,
@@ -140,7 +115,7 @@ struct Server {
 impl Echo {
     pub fn start(args: &Args, tell: Sender<End>) -> Result<Echo, String> {
         choose(args.backend);
-        let workers = args.workers();
+        let workers = args.workers.unwrap_or_else(default_workers);
         if args.buffers < workers {
             return Err(format!(
                 "--buffers {} is too few for {workers} workers, each of which may need one: give at least \
@@ -148,8 +123,8 @@ impl Echo {
                 args.buffers
             ));
         }
-        tell_capacity(descriptors::raise(), workers as u64);
-        let listener = listen(&args.listen)?;
+        address::tell_capacity(descriptors::raise(), workers as u64);
+        let listener = address::listen(&args.listen)?;
         let limits = Limits { workers, ..Limits::default() };
         let refused = |status| say::cannot_start(workers, status);
         let port = EchoPort::with_limits(args.concurrency, limits).map_err(refused)?;
@@ -162,6 +137,8 @@ impl Echo {
             buffers: BufPool::new(args.buffer, args.buffers),
             counters: Counters::default(),
             fault_lines: AtomicU64::new(0),
+            open: AtomicUsize::new(0),
+            most: args.limit_sessions.unwrap_or(usize::MAX),
             accepts: AtomicUsize::new(ACCEPTS),
             tell,
         });
@@ -173,24 +150,27 @@ impl Echo {
         }
         Ok(Echo { server, workers, address })
     }
+}
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
+impl Running for Echo {
+    type Counts = Counts;
+
+    fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub fn counts(&self) -> Counts {
+    fn counts(&self) -> Counts {
         let mut counts = self.server.counters.now();
         counts.faults += self.workers.panics();
         counts
     }
 
-    pub fn port(&self) -> PortSnapshot {
+    fn port(&self) -> PortSnapshot {
         self.server.port.snapshot()
     }
 
     /// Accepts no more, closes all connections and waits for the workers to end.
-    pub fn stop(self) -> Counts {
+    fn stop(self) -> Counts {
         // It is ours and closed once, so this cannot fail.
         let _ = self.server.listener.close();
         self.server.port.close();
@@ -244,6 +224,11 @@ impl Server {
     }
 
     fn welcome(&self, connection: &Socket, peer: SocketAddr) {
+        let open = self.open.fetch_update(AcqRel, Acquire, |open| (open < self.most).then_some(open + 1));
+        if open.is_err() {
+            // It closes with the last that refers to it.
+            return one(&self.counters.refused);
+        }
         one(&self.counters.accepted);
         let prepared = connection
             .associate(&self.port, peer)
@@ -295,6 +280,7 @@ impl Server {
 
     /// The session is over. Its operation is dropped after this, and the socket with it.
     fn ended(&self, peer: SocketAddr, status: Status) {
+        self.open.fetch_sub(1, AcqRel);
         one(&self.counters.ended);
         match status {
             Status::SUCCESS => {}
@@ -314,19 +300,6 @@ impl Server {
     }
 }
 
-fn listen(place: &str) -> Result<Socket, String> {
-    let addresses: Vec<SocketAddr> = match place.to_socket_addrs() {
-        Ok(addresses) => addresses.collect(),
-        Err(error) => {
-            return Err(format!(
-                "{place:?} is no address to listen on ({error}): write HOST:PORT, as in 127.0.0.1:7000, \
-                 0.0.0.0:7000 or [::]:7000"
-            ));
-        }
-    };
-    Socket::listen(&addresses[..]).map_err(|status| say::cannot_listen(place, status))
-}
-
 /// Says who will serve files. That nobody will ask for any is no reason to hide what was asked for in vain.
 fn choose(choice: Choice) {
     if choice == Choice::IoUring
@@ -336,18 +309,4 @@ fn choose(choice: Choice) {
     }
     // It fails only once files are served, and none is yet.
     let _ = files::set_choice(choice);
-}
-
-fn tell_capacity(limit: Option<u64>, workers: u64) {
-    let Some(limit) = limit else { return };
-    let fits = descriptors::connections(limit, workers);
-    if fits < MANY {
-        let needed = descriptors::needed(MANY, workers);
-        say::aside(&format_args!(
-            "note: `ulimit -n {limit}` allows {}; `ulimit -n {needed}` allows {} (the hard limit: \
-             /etc/security/limits.conf, LimitNOFILE= of systemd, --ulimit nofile= of Docker)",
-            say::counted(fits, "connection"),
-            say::count(MANY),
-        ));
-    }
 }
