@@ -4,6 +4,7 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
@@ -77,11 +78,12 @@ fn handlers_that_do_not_return_hold_their_workers_and_no_session_of_others() {
     in_own_process("handlers_that_do_not_return_hold_their_workers_and_no_session_of_others", || {
         // One of the eight workers is left.
         const STUCK: usize = 7;
-        let gate = Arc::new(Barrier::new(STUCK + 1));
+        let gate = Arc::new((AtomicUsize::new(0), Barrier::new(STUCK + 1)));
         let waits = gate.clone();
         let act = move |session: &Session, message: &[u8]| {
             if message == b"wait" {
-                waits.wait();
+                waits.0.fetch_add(1, SeqCst);
+                waits.1.wait();
             }
             echo(session, message);
         };
@@ -89,9 +91,9 @@ fn handlers_that_do_not_return_hold_their_workers_and_no_session_of_others() {
             let stuck: Vec<_> = (0..STUCK).map(|_| attacked.connect()).collect();
             let wait = [frame(b"wait"), frame(b"after")].concat();
             stuck.iter().for_each(|mut stream| stream.write_all(&wait).unwrap());
-            eventually("all of them are held", || attacked.server.port().blocked == STUCK);
+            eventually("all of them are held", || gate.0.load(SeqCst) == STUCK);
             behave(&attacked.connect(), 200);
-            gate.wait();
+            gate.1.wait();
             for stream in &stuck {
                 assert_eq!(say(stream, b""), wait, "what came meanwhile is handled after it");
             }

@@ -16,6 +16,7 @@ const QUEUE: usize = 128 << 10;
 const RECEIVE: usize = 4096;
 const CROWD: usize = 24;
 
+#[allow(clippy::needless_update, reason = "what else there may be limits of is as it is at first")]
 fn builder() -> Builder {
     Server::builder(framing()).limits(Limits {
         sessions: 1000,
