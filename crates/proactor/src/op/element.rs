@@ -240,14 +240,14 @@ mod tests {
                     // Two at a time, which ends in the middle of a buffer.
                     parts.sent_memory(2);
                 }
-                Next::File { offset, left, more, .. } => {
-                    seen.push((format!("{offset}+{}", left.unwrap()), more));
+                Next::File { offset, left, .. } => {
+                    seen.push((format!("{offset}+{}", left.unwrap()), false));
                     parts.sent_file(left.unwrap().min(3));
                 }
             }
         }
         let expected =
-            [("abcde", true), ("cde", true), ("e", true), ("10+5", true), ("13+2", true), ("f", false)];
+            [("abcde", true), ("cde", true), ("e", true), ("10+5", false), ("13+2", false), ("f", false)];
         assert_eq!(seen, expected.map(|(text, more)| (text.to_string(), more)));
         assert!(!parts.has_file_inside());
         parts.rewind();
