@@ -55,6 +55,14 @@ impl Reason {
     }
 }
 
+impl Reason {
+    /// Whether all that was sent is still to arrive: if not, the connection is reset, so that the peer does not take
+    /// the break for an end, and the kernel keeps nothing of it.
+    pub(crate) fn lets_arrive(self) -> bool {
+        matches!(self, Reason::PeerEnded | Reason::Closed | Reason::Shutdown)
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -84,6 +92,8 @@ pub enum SendError {
     Full,
     /// The message can't be framed.
     Frame(FrameError),
+    /// A file goes out as it is: not as a datagram, and not through a layer.
+    Unsuited,
 }
 
 impl From<FrameError> for SendError {
@@ -98,6 +108,7 @@ impl fmt::Display for SendError {
             SendError::Closed => f.write_str("the session has ended"),
             SendError::Full => f.write_str("the send queue is full"),
             SendError::Frame(error) => error.fmt(f),
+            SendError::Unsuited => f.write_str("a file can't be sent this way"),
         }
     }
 }

@@ -1,11 +1,15 @@
 //! What the user writes: what happens to a session. And the wall around it, so that a panic costs one session.
 
-use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::end::Reason;
-use crate::framing::{Assembler, FrameError};
+use crate::framing::{Assembler, FrameError, Turn};
 use crate::session::Session;
+
+/// Messages that a session has handled, and the time it may take for them, before others have their turn. One message
+/// is always handled.
+const MESSAGES: usize = 128;
+const MILLIS: u32 = 2;
 
 /// What a server does with its sessions.
 ///
@@ -33,8 +37,9 @@ pub trait Handler: Send + Sync + 'static {
 pub(crate) trait Face: Send {
     /// False when the handler panicked.
     fn connected(&mut self, session: &Session) -> bool;
-    /// Goes on with a message that had begun. What is left then is kept with the session.
-    fn feed(&mut self, session: &Session, rest: Assembler, data: &[u8]) -> Result<(), FrameError>;
+    /// Goes on with a message that had begun. What is left then is kept with the session: of a message that is not
+    /// whole, or of all that came when the session has had its turn.
+    fn feed(&mut self, session: &Session, rest: Assembler, data: &[u8]) -> Result<Turn, FrameError>;
     /// False when the handler panicked.
     fn closed(&mut self, session: &Session, reason: Reason) -> bool;
 }
@@ -60,23 +65,27 @@ impl<H: Handler> Face for Side<H> {
         self.0.is_some()
     }
 
-    fn feed(&mut self, session: &Session, mut rest: Assembler, data: &[u8]) -> Result<(), FrameError> {
-        let (Some(state), Some(handler)) = (&mut self.0, session.handler::<H>()) else { return Ok(()) };
+    fn feed(&mut self, session: &Session, mut rest: Assembler, data: &[u8]) -> Result<Turn, FrameError> {
+        let (Some(state), Some(handler)) = (&mut self.0, session.handler::<H>()) else {
+            return Ok(Turn::Stop);
+        };
         let (framing, most) = session.framing();
-        let fed = rest.feed(framing, most, data, |message| {
-            session.handling()?;
-            let handled = caught(|| handler.message(session, state, message));
-            session.handled();
-            match handled {
-                Some(()) => ControlFlow::Continue(()),
-                None => {
-                    session.panicked();
-                    ControlFlow::Break(())
-                }
+        let (begun, mut messages) = (session.now(), 0);
+        let fed = rest.turn(framing, most, data, |message| {
+            if !session.handling() {
+                return Turn::Stop;
             }
+            let handled = caught(|| handler.message(session, state, message));
+            let now = session.handled();
+            if handled.is_none() {
+                session.panicked();
+                return Turn::Stop;
+            }
+            messages += 1;
+            if messages == MESSAGES || now.wrapping_sub(begun) >= MILLIS { Turn::Pause } else { Turn::On }
         });
         session.keep_rest(rest);
-        fed.map(drop)
+        fed
     }
 
     fn closed(&mut self, session: &Session, reason: Reason) -> bool {

@@ -65,7 +65,7 @@ mod table;
 mod wheel;
 
 pub use end::{Counts, Reason, SendError, Timeout};
-pub use framing::{Assembler, Codec, Decoded, Endian, FrameError, Framing, HEADROOM, Width};
+pub use framing::{Assembler, Codec, Decoded, Endian, FrameError, Framing, HEADROOM, Layer, Width};
 pub use handler::Handler;
 pub use limits::{Full, Limits, Timeouts};
 pub use room::{Delivery, Frame, Room};

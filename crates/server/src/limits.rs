@@ -65,7 +65,8 @@ pub struct Timeouts {
     pub idle: Option<Duration>,
     /// From the connection to the first whole message of the peer.
     pub half_open: Option<Duration>,
-    /// For every begun 64 KiB that are under way to the peer: one that reads more slowly is dropped.
+    /// For every begun 64 KiB that are under way to the peer: one that reads more slowly is dropped. `None`: it may
+    /// take for ever, except from a session that is closing, where `linger` stands in.
     pub slow_reader: Option<Duration>,
     /// What the peer has to end the connection once all has been sent and this side has ended it. Then it is
     /// closed.

@@ -15,7 +15,7 @@ use crate::framing::{FrameError, Framing};
 use crate::handler::{Handler, Side};
 use crate::limits::{Full, Limits, Periods, Timeouts};
 use crate::room::{Delivery, Frame, deliver};
-use crate::session::{Inner, Session, Waiter};
+use crate::session::{Apart, Inner, Session, Waiter};
 use crate::table::{SessionId, Table};
 use crate::wheel::Wheel;
 
@@ -39,6 +39,8 @@ pub(crate) enum Key {
 pub(crate) enum Event {
     /// It had its turns of receives; the receive token.
     Receive(op::Recv),
+    /// It had its turn of messages; the receive token.
+    Resume(op::Recv),
     /// It had its turns of sends; the send token.
     Send(op::Send),
     /// The sends are through and the peer had ended before; the receive token.
@@ -200,6 +202,7 @@ impl Shared {
             (Key::Session(session), Op::Recv(recv)) => session.receive_completed(recv),
             (Key::Session(session), Op::Send(send)) => session.send_completed(send),
             (Key::Session(session), Op::Posted(Event::Receive(recv))) => session.receive_again(recv),
+            (Key::Session(session), Op::Posted(Event::Resume(recv))) => session.resume(recv),
             (Key::Session(session), Op::Posted(Event::Send(send))) => session.pump(send),
             (Key::Session(session), Op::Posted(Event::Finish)) => session.finish(),
             _ => {}
@@ -246,8 +249,10 @@ impl Shared {
         connection.set_modes(Modes::SKIP_COMPLETION_PORT_ON_SUCCESS).ok()?;
         // An answer that waits for the acknowledgement of the one before is late. Not every stream is TCP.
         let _ = connection.set_nodelay(true);
+        let apart = self.framing.layer().ok()?.map(|layer| Apart::Layer(Mutex::new(layer)));
         let session = self.table.insert(|id| {
-            Session(Arc::new(Inner::new(id, self.clone(), connection.clone(), Side::<H>::new())))
+            let side = Side::<H>::new();
+            Session(Arc::new(Inner::new(id, self.clone(), connection.clone(), apart, side)))
         })?;
         let id = session.id();
         self.wheel.insert(id.index(), self.periods.shortest);

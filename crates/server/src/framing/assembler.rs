@@ -44,6 +44,22 @@ impl Assembler {
         chunk: &[u8],
         mut each: impl FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, FrameError> {
+        let turn = self.turn(framing, most, chunk, |message| match each(message) {
+            ControlFlow::Continue(()) => Turn::On,
+            ControlFlow::Break(()) => Turn::Stop,
+        })?;
+        Ok(if turn == Turn::Stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
+
+    /// The same, except that `each` may also [pause](Turn::Pause): then what is left is kept, and gone on with by an
+    /// empty chunk.
+    pub(crate) fn turn(
+        &mut self,
+        framing: &Framing,
+        most: usize,
+        chunk: &[u8],
+        mut each: impl FnMut(&[u8]) -> Turn,
+    ) -> Result<Turn, FrameError> {
         // Whatever becomes of `each`, a panic as well, what it was called with is gone.
         let mut rest = std::mem::take(&mut self.rest);
         let kept = !rest.is_empty();
@@ -53,24 +69,25 @@ impl Assembler {
             rest.extend_from_slice(chunk);
             if rest.len() < self.need {
                 self.rest = rest;
-                return Ok(ControlFlow::Continue(()));
+                return Ok(Turn::On);
             }
             walk(framing, most, &rest, self.seen, &mut each)?
         };
-        match walked {
-            Walked::Broken => return Ok(ControlFlow::Break(())),
-            Walked::All => {}
-            Walked::Until { used, need } => {
-                if kept {
-                    rest.drain(..used);
-                } else {
-                    rest.extend_from_slice(&chunk[used..]);
-                }
-                (self.need, self.seen) = (need, rest.len());
-                self.rest = rest;
-            }
+        let (used, need, turn) = match walked {
+            Walked::All => return Ok(Turn::On),
+            Walked::Stopped => return Ok(Turn::Stop),
+            Walked::Until { used, need } => (used, need, Turn::On),
+            Walked::Paused { used } => (used, 0, Turn::Pause),
+        };
+        if kept {
+            rest.drain(..used);
+        } else {
+            rest.extend_from_slice(&chunk[used..]);
         }
-        Ok(ControlFlow::Continue(()))
+        self.need = need;
+        self.seen = if turn == Turn::Pause { 0 } else { rest.len() };
+        self.rest = rest;
+        Ok(turn)
     }
 
     /// Whether no message has begun.
@@ -84,9 +101,23 @@ impl Assembler {
     }
 }
 
+/// What is to become of the messages behind one, or has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    On,
+    /// They come later.
+    Pause,
+    /// They do not come.
+    Stop,
+}
+
 enum Walked {
     All,
-    Broken,
+    Stopped,
+    /// The next message begins at `used`.
+    Paused {
+        used: usize,
+    },
     /// The rest begins at `used` and is no message before it has `need` bytes.
     Until {
         used: usize,
@@ -99,18 +130,21 @@ fn walk(
     most: usize,
     input: &[u8],
     mut seen: usize,
-    each: &mut impl FnMut(&[u8]) -> ControlFlow<()>,
+    each: &mut impl FnMut(&[u8]) -> Turn,
 ) -> Result<Walked, FrameError> {
     let mut at = 0;
     while at < input.len() {
         match framing.decode(&input[at..], seen, most)? {
             Decoded::Need(need) => return Ok(Walked::Until { used: at, need }),
             Decoded::Message { start, end, used } => {
-                if each(&input[at + start..at + end]).is_break() {
-                    return Ok(Walked::Broken);
-                }
+                let turn = each(&input[at + start..at + end]);
                 at += used;
                 seen = 0;
+                match turn {
+                    Turn::Pause if at < input.len() => return Ok(Walked::Paused { used: at }),
+                    Turn::Stop => return Ok(Walked::Stopped),
+                    _ => {}
+                }
             }
         }
     }

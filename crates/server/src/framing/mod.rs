@@ -6,12 +6,16 @@
 
 mod assembler;
 mod delimiter;
+mod layer;
 mod length;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use self::assembler::Assembler;
+pub(crate) use self::assembler::Turn;
+pub use self::layer::Layer;
+use self::layer::Make;
 pub use self::length::{Endian, Width};
 
 /// What a decoder found at the start of what came.
@@ -64,8 +68,8 @@ impl fmt::Display for FrameError {
 
 impl std::error::Error for FrameError {}
 
-/// A framing of one's own. It keeps no state; a protocol that does (TLS) takes [`Framing::raw`] and keeps it with
-/// its session.
+/// A framing of one's own. It keeps no state, so that it can look again at what it has seen; what does keep some for
+/// each connection, or has something to say by itself, is a [`Layer`] below it.
 pub trait Codec: Send + Sync + 'static {
     /// Looks for a message at the start of `input`, which is not empty. The first `seen` bytes were there at the
     /// call before, which needed more. `most`: the longest message allowed.
@@ -93,7 +97,10 @@ pub const HEADROOM: usize = 1024;
 /// # Ok::<(), proactor_server::FrameError>(())
 /// ```
 #[derive(Clone)]
-pub struct Framing(Kind);
+pub struct Framing {
+    kind: Kind,
+    layer: Option<Arc<Make>>,
+}
 
 #[derive(Clone)]
 enum Kind {
@@ -106,12 +113,12 @@ enum Kind {
 impl Framing {
     /// No framing: whatever one receive brings is a message.
     pub fn raw() -> Framing {
-        Framing(Kind::Raw)
+        Kind::Raw.into()
     }
 
     /// Each message is preceded by its length in bytes, without the prefix. A length of 0 is an empty message.
     pub fn length(width: Width, endian: Endian) -> Framing {
-        Framing(Kind::Length(length::Prefix { width, endian }))
+        Kind::Length(length::Prefix { width, endian }).into()
     }
 
     /// Each message is followed by `delimiter`, which is not part of it and can't be within it.
@@ -124,28 +131,68 @@ impl Framing {
             "a delimiter has 1 to {HEADROOM} bytes, not {}",
             delimiter.len()
         );
-        Framing(Kind::Delimiter(delimiter::Delimiter { mark: delimiter.into(), line: false }))
+        Kind::Delimiter(delimiter::Delimiter { mark: delimiter.into(), line: false }).into()
     }
 
     /// Lines: a message ends at a line feed; a carriage return before it is not part of the message. Sent with a
     /// line feed alone.
     pub fn lines() -> Framing {
-        Framing(Kind::Delimiter(delimiter::Delimiter { mark: b"\n".as_slice().into(), line: true }))
+        Kind::Delimiter(delimiter::Delimiter { mark: b"\n".as_slice().into(), line: true }).into()
     }
 
     /// A framing of one's own.
     pub fn codec(codec: impl Codec) -> Framing {
-        Framing(Kind::Own(Arc::new(codec)))
+        Kind::Own(Arc::new(codec)).into()
     }
 
-    /// A message as it goes on the wire. Fails with [`FrameError::TooLong`] beyond `most` bytes or beyond what the
+    /// The same on top of a layer, of which `make` gives each connection its own. One for which it fails is refused.
+    ///
+    /// ```
+    /// use proactor_server::{FrameError, Framing, Layer};
+    ///
+    /// /// Each byte differs from the one before it by what was meant.
+    /// #[derive(Default)]
+    /// struct Differences { came: u8, went: u8 }
+    ///
+    /// impl Layer for Differences {
+    ///     fn open(&mut self, bytes: &[u8], plain: &mut Vec<u8>, _: &mut Vec<u8>) -> Result<(), FrameError> {
+    ///         plain.extend(bytes.iter().map(|byte| {
+    ///             byte.wrapping_sub(std::mem::replace(&mut self.came, *byte))
+    ///         }));
+    ///         Ok(())
+    ///     }
+    ///     fn seal(&mut self, frame: &[u8], wire: &mut Vec<u8>) -> Result<(), FrameError> {
+    ///         wire.extend(frame.iter().map(|byte| {
+    ///             self.went = self.went.wrapping_add(*byte);
+    ///             self.went
+    ///         }));
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let framing = Framing::lines().over(|| Ok(Box::<Differences>::default()));
+    /// ```
+    pub fn over(
+        mut self,
+        make: impl Fn() -> Result<Box<dyn Layer>, FrameError> + Send + Sync + 'static,
+    ) -> Framing {
+        self.layer = Some(Arc::new(make));
+        self
+    }
+
+    /// A new connection's layer, if there is one.
+    pub(crate) fn layer(&self) -> Result<Option<Box<dyn Layer>>, FrameError> {
+        self.layer.as_ref().map(|make| make()).transpose()
+    }
+
+    /// A message as the framing has it, before any layer. Fails with [`FrameError::TooLong`] beyond `most` bytes or beyond what the
     /// prefix can say, and otherwise as the framing does.
     pub fn encode(&self, message: &[u8], most: usize) -> Result<Vec<u8>, FrameError> {
         if message.len() > most {
             return Err(FrameError::TooLong { claimed: message.len(), most });
         }
         let mut frame = Vec::with_capacity(message.len() + 4);
-        match &self.0 {
+        match &self.kind {
             Kind::Raw => frame.extend_from_slice(message),
             Kind::Length(prefix) => prefix.encode(message, &mut frame)?,
             Kind::Delimiter(delimiter) => delimiter.encode(message, &mut frame)?,
@@ -156,7 +203,7 @@ impl Framing {
 
     /// What is at the start of `input`; an answer of a codec's that makes no sense is an error.
     fn decode(&self, input: &[u8], seen: usize, most: usize) -> Result<Decoded, FrameError> {
-        let decoded = match &self.0 {
+        let decoded = match &self.kind {
             Kind::Raw => Ok(Decoded::Message { start: 0, end: input.len(), used: input.len() }),
             Kind::Length(prefix) => prefix.decode(input, most),
             Kind::Delimiter(delimiter) => delimiter.decode(input, seen, most),
@@ -179,9 +226,18 @@ impl Framing {
     }
 }
 
+impl From<Kind> for Framing {
+    fn from(kind: Kind) -> Framing {
+        Framing { kind, layer: None }
+    }
+}
+
 impl fmt::Debug for Framing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        if self.layer.is_some() {
+            f.write_str("over a layer: ")?;
+        }
+        match &self.kind {
             Kind::Raw => f.write_str("raw"),
             Kind::Length(prefix) => write!(f, "{prefix:?}"),
             Kind::Delimiter(delimiter) => write!(f, "{delimiter:?}"),

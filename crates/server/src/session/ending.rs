@@ -1,6 +1,9 @@
 //! The end of a session: asked for, forced, or because its time is over.
 
-use super::{Phase, Session};
+use std::time::Duration;
+
+use super::busy::Entry;
+use super::{Phase, Session, State};
 use crate::end::{Reason, Timeout, add, one};
 
 /// What a peer must read in the time of a slow reader.
@@ -8,14 +11,28 @@ const SLOW_BYTES: usize = 64 << 10;
 
 impl Session {
     pub(super) fn close_as(&self, reason: Reason) {
+        let mut layer = self.layer();
+        if self.0.state().phase != Phase::Open {
+            return;
+        }
+        let words = Session::last_words(layer.as_mut().map(|layer| &mut ***layer));
         let mut state = self.0.state();
         if state.phase != Phase::Open {
             return;
         }
+        self.closing(&mut state, reason);
+        if words.is_empty() {
+            self.all_sent(&mut state);
+        } else {
+            self.enqueue(state, Entry::Own(words.into()));
+        }
+    }
+
+    /// Nothing more is accepted or handled.
+    pub(super) fn closing(&self, state: &mut State, reason: Reason) {
         state.phase = Phase::Closing;
         state.reason(reason);
         state.tell_waiting();
-        self.all_sent(&mut state);
     }
 
     /// As [`close`](Session::close), but what the running handler sends still goes out.
@@ -46,6 +63,9 @@ impl Session {
         state.reason(reason);
         state.tell_waiting();
         drop(state);
+        if !reason.lets_arrive() {
+            let _ = self.0.socket.set_linger(Some(Duration::ZERO));
+        }
         // It is ours, and closed twice at worst.
         let _ = self.0.socket.close();
     }
@@ -58,8 +78,8 @@ impl Session {
             assert_ne!(state.phase, Phase::Over, "a session ends once");
             state.phase = Phase::Over;
             state.tell_waiting();
-            let (lost, _) = state.queued();
             let busy = state.busy();
+            let lost = busy.messages();
             busy.queue.clear();
             busy.rest.clear();
             (busy.reason.unwrap_or(Reason::PeerEnded), lost)
@@ -81,15 +101,17 @@ impl Session {
         // Since when something is going on, how long it may, and what it is then.
         let open = state.phase == Phase::Open && !state.handling;
         let quiet = open && !state.sending;
-        let (flying, sent) = state.busy.as_ref().map_or((0, 0), |busy| (busy.flying, busy.sent));
-        let slow = flying.div_ceil(SLOW_BYTES).max(1) as u32;
+        let flight = state.busy.as_ref().map(|busy| busy.flight).unwrap_or_default();
+        let slow = flight.bytes.div_ceil(SLOW_BYTES).max(1) as u32;
+        // A session that is closing does not wait for ever, also where slow readers have all the time they want.
+        let closing = (state.phase == Phase::Closing).then_some(periods.linger);
         let times = [
             (open && !state.opened, state.since, periods.half_open, Some(Timeout::HalfOpen)),
             (quiet, state.last, periods.idle, Some(Timeout::Idle)),
             (
                 state.sending,
-                sent,
-                periods.slow_reader.map(|time| time.saturating_mul(slow).min(1 << 30)),
+                flight.since,
+                periods.slow_reader.or(closing).map(|time| time.saturating_mul(slow).min(1 << 30)),
                 Some(Timeout::SlowReader),
             ),
             (state.shut && state.phase == Phase::Closing, state.since, Some(periods.linger), None),

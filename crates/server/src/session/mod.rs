@@ -8,6 +8,7 @@
 
 mod busy;
 mod ending;
+mod layered;
 mod receiving;
 mod sending;
 
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use proactor::{Address, Buf, Socket, Status};
 
 use self::busy::Busy;
+pub(crate) use self::layered::Apart;
 pub(crate) use self::sending::Waiter;
 use crate::end::{Reason, SendError};
 use crate::framing::Framing;
@@ -36,6 +38,8 @@ pub(crate) struct Inner<T: ?Sized> {
     id: SessionId,
     shared: Arc<Shared>,
     socket: Socket,
+    /// None for a plain stream.
+    apart: Option<Box<Apart>>,
     state: Mutex<State>,
     /// Locked by the holder of the receive token only.
     face: Mutex<T>,
@@ -75,7 +79,13 @@ struct State {
 }
 
 impl<T: Face> Inner<T> {
-    pub(crate) fn new(id: SessionId, shared: Arc<Shared>, socket: Socket, face: T) -> Inner<T> {
+    pub(crate) fn new(
+        id: SessionId,
+        shared: Arc<Shared>,
+        socket: Socket,
+        apart: Option<Apart>,
+        face: T,
+    ) -> Inner<T> {
         let now = shared.wheel.now();
         let state = State {
             phase: Phase::Open,
@@ -89,7 +99,8 @@ impl<T: Face> Inner<T> {
             last: now,
             busy: None,
         };
-        Inner { id, shared, socket, state: Mutex::new(state), face: Mutex::new(face) }
+        let apart = apart.map(Box::new);
+        Inner { id, shared, socket, apart, state: Mutex::new(state), face: Mutex::new(face) }
     }
 }
 

@@ -1,19 +1,29 @@
 //! Receiving and handling, by the holder of the receive token.
 
-use std::ops::ControlFlow;
 use std::sync::{MutexGuard, PoisonError};
 
 use proactor::{Started, op};
 
+use super::busy::Entry;
 use super::{Phase, Session, TURNS};
 use crate::end::{Reason, add, one};
-use crate::framing::Assembler;
+use crate::framing::{Assembler, Turn};
 use crate::handler::Face;
 use crate::server::Event;
+
+/// What the holder of the receive token does next.
+enum Next {
+    Receive(op::Recv),
+    /// Handles more of what came, when others have had their turn.
+    Resume(op::Recv),
+    /// The token is gone.
+    Nothing,
+}
 
 impl Session {
     /// A new session: tells the handler, and starts the first receive.
     pub(crate) fn begin(&self) {
+        self.begin_layer();
         self.0.state().handling = true;
         let connected = self.face().connected(self);
         self.handled();
@@ -34,9 +44,10 @@ impl Session {
         loop {
             match self.0.socket.recv(recv) {
                 Ok(Started::Done(done)) => match self.handle(done) {
-                    Some(next) if turn < TURNS => recv = next,
-                    Some(next) => return self.post(Event::Receive(next)),
-                    None => return,
+                    Next::Receive(next) if turn < TURNS => recv = next,
+                    Next::Receive(next) => return self.post(Event::Receive(next)),
+                    Next::Resume(next) => return self.post(Event::Resume(next)),
+                    Next::Nothing => return,
                 },
                 Ok(_) => return,
                 Err(refused) => {
@@ -50,8 +61,10 @@ impl Session {
 
     /// A packet of a receive.
     pub(crate) fn receive_completed(&self, recv: op::Recv) {
-        if let Some(next) = self.handle(recv) {
-            self.receive(next, 1);
+        match self.handle(recv) {
+            Next::Receive(next) => self.receive(next, 1),
+            Next::Resume(next) => self.post(Event::Resume(next)),
+            Next::Nothing => {}
         }
     }
 
@@ -60,32 +73,58 @@ impl Session {
         self.receive(recv, 0);
     }
 
-    /// Handles what came. The receive to start next, its buffer given back; or none, and the token is gone.
-    fn handle(&self, recv: op::Recv) -> Option<op::Recv> {
+    /// It had its turn of messages, and comes back for the next of those that came.
+    pub(crate) fn resume(&self, recv: op::Recv) {
+        let paused = self.feed(&[]);
+        match self.fed(recv, paused) {
+            Next::Receive(next) => self.receive(next, 0),
+            Next::Resume(next) => self.post(Event::Resume(next)),
+            Next::Nothing => {}
+        }
+    }
+
+    /// Handles what came.
+    fn handle(&self, recv: op::Recv) -> Next {
         match recv.result() {
             Ok(0) => {
                 self.peer_ended();
-                return None;
+                return Next::Nothing;
             }
             Ok(count) => add(&self.0.shared.counters.bytes_in, count),
             Err(status) => {
                 self.fail(Reason::Failed(status));
                 self.finish();
-                return None;
+                return Next::Nothing;
             }
         }
-        // What comes while it is closing is read, so that the end is seen, and dropped.
-        if let Some(rest) = self.take_rest()
-            && let Err(error) = self.face().feed(self, rest, recv.data())
-        {
-            self.fail(Reason::Frame(error));
+        let paused = match self.layer() {
+            // What comes while it is closing is read, so that the end is seen, and dropped.
+            Some(layer) if self.is_open() => self.feed(&self.open(layer, recv.data())),
+            _ => self.feed(recv.data()),
+        };
+        self.fed(recv, paused)
+    }
+
+    /// Has the handler see the messages in what came, for as long as its turn is. Whether there are more.
+    fn feed(&self, data: &[u8]) -> bool {
+        let Some(rest) = self.take_rest() else { return false };
+        match self.face().feed(self, rest, data) {
+            Ok(turn) => turn == Turn::Pause,
+            Err(error) => {
+                self.fail(Reason::Frame(error));
+                false
+            }
         }
+    }
+
+    fn fed(&self, recv: op::Recv, paused: bool) -> Next {
         if self.0.state().phase == Phase::Broken {
             self.finish();
-            return None;
+            return Next::Nothing;
         }
         // To a send and back: the buffer goes home and the block is used again.
-        Some(recv.into_send().into_recv())
+        let recv = recv.into_send().into_recv();
+        if paused { Next::Resume(recv) } else { Next::Receive(recv) }
     }
 
     /// The message that has begun, to go on with; none when it is closing.
@@ -105,13 +144,22 @@ impl Session {
     }
 
     fn peer_ended(&self) {
+        let mut layer = self.layer();
+        let layer_ended = Session::layer_has_ended(layer.as_ref().map(|layer| &***layer));
+        let words = if self.is_open() {
+            Session::last_words(layer.as_mut().map(|layer| &mut ***layer))
+        } else {
+            Vec::new()
+        };
         let mut state = self.0.state();
         if state.phase == Phase::Open {
-            let whole = state.busy.as_ref().is_none_or(|busy| busy.rest.is_empty());
+            let whole = layer_ended && state.busy.as_ref().is_none_or(|busy| busy.rest.is_empty());
             let truncated = Reason::Frame(crate::FrameError::Truncated);
-            state.reason(if whole { Reason::PeerEnded } else { truncated });
-            state.phase = Phase::Closing;
-            state.tell_waiting();
+            self.closing(&mut state, if whole { Reason::PeerEnded } else { truncated });
+            if !words.is_empty() {
+                state.parked = true;
+                return self.enqueue(state, Entry::Own(words.into()));
+            }
         }
         if state.phase == Phase::Closing && state.sending {
             // The sends bring it back.
@@ -119,24 +167,25 @@ impl Session {
             return;
         }
         drop(state);
+        drop(layer);
         self.finish();
     }
 
     /// Before a message is handled: whether it is to be.
-    pub(crate) fn handling(&self) -> ControlFlow<()> {
+    pub(crate) fn handling(&self) -> bool {
         let mut state = self.0.state();
         if state.phase != Phase::Open {
-            return ControlFlow::Break(());
+            return false;
         }
         state.handling = true;
         state.opened = true;
         one(&self.0.shared.counters.messages_in);
-        ControlFlow::Continue(())
+        true
     }
 
-    /// After the handler.
-    pub(crate) fn handled(&self) {
-        let now = self.0.shared.wheel.now();
+    /// After the handler. The time, in milliseconds of the wheel.
+    pub(crate) fn handled(&self) -> u32 {
+        let now = self.now();
         let mut state = self.0.state();
         state.handling = false;
         state.last = now;
@@ -144,6 +193,11 @@ impl Session {
             drop(state);
             self.close_as(Reason::Shutdown);
         }
+        now
+    }
+
+    pub(crate) fn now(&self) -> u32 {
+        self.0.shared.wheel.now()
     }
 
     /// The handler panicked.

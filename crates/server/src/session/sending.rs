@@ -5,32 +5,45 @@ use std::sync::{MutexGuard, PoisonError};
 
 use proactor::{Buf, How, Started, Status, op};
 
+use super::busy::Entry;
 use super::{Phase, Session, State, TURNS};
 use crate::end::{Reason, SendError, add, one};
 use crate::limits::Full;
 use crate::server::{Event, Key};
 
 impl Session {
-    pub(super) fn push(&self, buf: Buf) -> Result<(), SendError> {
-        if buf.is_empty() {
+    /// Sends what the framing made of a message.
+    pub(super) fn push(&self, frame: Buf) -> Result<(), SendError> {
+        if frame.is_empty() {
             return Ok(());
         }
-        let mut state = self.admit(self.0.state(), buf.len())?;
-        let len = buf.len();
+        let state = self.admit(self.0.state(), frame.len())?;
+        if self.0.apart.is_none() {
+            self.enqueue(state, Entry::Message(frame));
+            return Ok(());
+        }
+        drop(state);
+        match self.layer() {
+            // By the time it is sealed others may have taken the room, by a message each.
+            Some(layer) => self.push_sealed(layer, &frame),
+            None => Err(SendError::Closed),
+        }
+    }
+
+    /// Queues something for which there is room, and sends it if nothing is being sent.
+    pub(super) fn enqueue(&self, mut state: MutexGuard<'_, State>, entry: Entry) {
         let now = self.0.shared.wheel.now();
         let sending = std::mem::replace(&mut state.sending, true);
         let busy = state.busy();
-        busy.messages += 1;
-        busy.bytes += len;
+        busy.bytes += entry.weight();
         if sending {
-            busy.queue.push_back(buf);
-            return Ok(());
+            busy.queue.push_back(entry);
+            return;
         }
         assert!(busy.queue.is_empty(), "with a queue the send token is out");
-        (busy.flying, busy.sent) = (len, now);
+        let send = busy.start(entry, now);
         drop(state);
-        self.pump(op::Send::new(buf));
-        Ok(())
+        self.pump(send);
     }
 
     /// Sees to it that there is room, or that there need not be.
@@ -78,12 +91,10 @@ impl Session {
     /// The next send with the send token, or the token back.
     fn next_send(&self, state: &mut State) -> Option<op::Send> {
         let now = self.0.shared.wheel.now();
-        let broken = state.phase == Phase::Broken;
-        let busy = state.busy();
-        (busy.flying, busy.sent) = (0, now);
-        let next = if broken { None } else { busy.gather() };
-        state.sending = next.is_some();
         state.last = now;
+        let broken = state.phase == Phase::Broken;
+        let next = if broken { None } else { state.busy().gather(now) };
+        state.sending = next.is_some();
         next
     }
 
@@ -104,14 +115,11 @@ impl Session {
 
     /// A send is out: the next one, with the token.
     fn sent(&self, send: op::Send) -> Option<op::Send> {
-        let (messages, bytes) = (send.bufs().len(), send.bytes());
         let counters = &self.0.shared.counters;
-        add(&counters.messages_out, messages);
-        add(&counters.bytes_out, bytes);
+        add(&counters.bytes_out, send.bytes());
         let mut state = self.0.state();
-        let busy = state.busy();
-        busy.messages -= messages;
-        busy.bytes -= bytes;
+        let flight = state.busy().landed();
+        add(&counters.messages_out, flight.messages);
         state.tell_waiting();
         let next = self.next_send(&mut state);
         if next.is_none() {
