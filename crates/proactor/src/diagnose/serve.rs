@@ -17,7 +17,7 @@ use super::report::report;
 use super::wire;
 use crate::driver::epoll::EventFlags;
 use crate::driver::socket::peer;
-use crate::op::block::Block;
+use crate::op::slab::Irp;
 use crate::service::table::Source;
 use crate::service::{Tick, service, weak_source};
 use crate::status::Status;
@@ -259,7 +259,7 @@ impl Server {
 }
 
 impl Source for Server {
-    fn ready(self: Arc<Self>, _: EventFlags, _: bool) -> Option<Box<Block>> {
+    fn ready(self: Arc<Self>, _: EventFlags, _: bool) -> Option<Irp> {
         self.accept_all();
         None
     }
@@ -372,7 +372,7 @@ impl Client {
 }
 
 impl Source for Client {
-    fn ready(self: Arc<Self>, _: EventFlags, _: bool) -> Option<Box<Block>> {
+    fn ready(self: Arc<Self>, _: EventFlags, _: bool) -> Option<Irp> {
         if let Some(server) = self.server.upgrade()
             && let Pause::Over = self.talk(&server)
         {

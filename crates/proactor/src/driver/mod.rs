@@ -3,6 +3,7 @@
 pub(crate) mod alarm;
 pub(crate) mod epoll;
 pub mod file;
+pub(crate) mod pages;
 pub(crate) mod proc_stat;
 pub(crate) mod process;
 pub(crate) mod sendfile;

@@ -9,19 +9,20 @@ use super::handle::{Class, Facts, Handle};
 use super::run::{Begun, Refusal};
 use crate::op::Address;
 use crate::op::block::{Block, Flags};
+use crate::op::slab::Irp;
 use crate::status::Status;
 
 /// Makes the descriptor the socket of the accept.
 pub(super) fn place(fd: OwnedFd, block: &mut Block) -> Result<Arc<Handle>, Status> {
     let mut facts = Facts::BOUND | Facts::CONNECTED;
-    facts.set(Facts::INTERNET, matches!(block.address, Some(Address::Ip(_))));
-    let brought = block.other.take().and_then(|other| other.downcast::<Handle>().ok());
+    facts.set(Facts::INTERNET, matches!(block.address(), Some(Address::Ip(_))));
+    let brought = block.seldom_mut().other.take().and_then(|other| other.downcast::<Handle>().ok());
     let brought = brought.filter(|_| block.flags.contains(Flags::BROUGHT));
     let handle = match brought {
         None => Handle::new(Class::Stream, fd, facts),
         Some(handle) => {
             // Also when it fails: its engagement ends with the accept.
-            block.other = Some(handle.clone());
+            block.seldom_mut().other = Some(handle.clone());
             let mut state = handle.state.lock();
             if state.fd.is_none() {
                 return Err(Status::CANCELLED);
@@ -31,7 +32,7 @@ pub(super) fn place(fd: OwnedFd, block: &mut Block) -> Result<Arc<Handle>, Statu
             handle
         }
     };
-    block.other = Some(handle.clone());
+    block.seldom_mut().other = Some(handle.clone());
     Ok(handle)
 }
 
@@ -55,7 +56,7 @@ impl Handle {
         if status.is_success() && !brought {
             return;
         }
-        let other = block.other.take().and_then(|other| other.downcast::<Handle>().ok());
+        let other = block.seldom_mut().other.take().and_then(|other| other.downcast::<Handle>().ok());
         let Some(socket) = other.filter(|_| brought) else { return };
         // What its first receive needed.
         socket.unwatch_if_unneeded();
@@ -68,11 +69,11 @@ impl Handle {
                 debug_assert!(renewed.is_success() || state.fd.is_none() || renewed.is_shortage());
             }
         }
-        block.other = Some(socket);
+        block.seldom_mut().other = Some(socket);
     }
 
     /// Starts an accept into a socket of the caller's.
-    pub(super) fn begin_brought(self: &Arc<Self>, mut block: Box<Block>) -> Result<Begun, Refusal> {
+    pub(super) fn begin_brought(self: &Arc<Self>, mut block: Irp) -> Result<Begun, Refusal> {
         let socket = match self.engage(&mut block) {
             Ok(socket) => socket,
             Err(status) => return Err((status, block)),
@@ -92,7 +93,7 @@ impl Handle {
     /// Marks the socket that an accept brings as engaged (S353, S354). Never with the lock of the listening one,
     /// for that may at the same time be brought to an accept of the other.
     fn engage(&self, block: &mut Block) -> Result<Arc<Handle>, Status> {
-        let other = block.other.clone().and_then(|other| other.downcast::<Handle>().ok());
+        let other = block.seldom_mut().other.clone().and_then(|other| other.downcast::<Handle>().ok());
         let socket = other.ok_or(Status::INVALID_PARAMETER)?;
         if socket.class != Class::Stream {
             return Err(Status::INVALID_PARAMETER);

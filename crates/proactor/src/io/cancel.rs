@@ -7,7 +7,7 @@ use super::direction::{Side, Tag};
 use super::handle::Handle;
 use crate::driver::file;
 use crate::op::OpId;
-use crate::op::block::Blocks;
+use crate::op::slab::Irp;
 use crate::status::Status;
 use crate::sync::thread::ThreadNo;
 
@@ -32,7 +32,7 @@ impl Handle {
 
     /// Takes out of the queues what `which` names; marks what is being performed, and what the file backend
     /// has, to be cancelled, and returns how many of those.
-    pub(super) fn take_where(&self, which: impl Fn(&Tag) -> bool + Copy, cut: &mut Blocks) -> usize {
+    pub(super) fn take_where(&self, which: impl Fn(&Tag) -> bool + Copy, cut: &mut Vec<Irp>) -> usize {
         let (transfers, children, mut count) = {
             let mut state = self.state.lock();
             let mut count = 0;

@@ -7,7 +7,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::op::OpId;
-use crate::op::block::{Block, Blocks};
+use crate::op::block::Block;
+use crate::op::slab::Irp;
 use crate::sync::thread::ThreadNo;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +42,8 @@ impl Tag {
 #[derive(Default)]
 pub(super) struct Direction {
     /// The front is kept apart: one pending operation, the usual case, then needs no memory of the queue's.
-    front: Option<Box<Block>>,
-    rest: VecDeque<Box<Block>>,
+    front: Option<Irp>,
+    rest: VecDeque<Irp>,
     /// The last call did not find it drained.
     pub(super) ready: bool,
     /// Readiness events so far.
@@ -78,27 +79,27 @@ impl Direction {
         usize::from(self.front.is_some()) + self.rest.len()
     }
 
-    pub(super) fn push_back(&mut self, block: Box<Block>) {
+    pub(super) fn push_back(&mut self, block: Irp) {
         match self.front {
             None => self.front = Some(block),
             Some(_) => self.rest.push_back(block),
         }
     }
 
-    pub(super) fn push_front(&mut self, block: Box<Block>) {
+    pub(super) fn push_front(&mut self, block: Irp) {
         if let Some(second) = self.front.replace(block) {
             self.rest.push_front(second);
         }
     }
 
-    pub(super) fn pop(&mut self) -> Option<Box<Block>> {
+    pub(super) fn pop(&mut self) -> Option<Irp> {
         let front = self.front.take()?;
         self.front = self.rest.pop_front();
         Some(front)
     }
 
     /// Takes out, in order, those that `which` names.
-    pub(super) fn take(&mut self, which: impl Fn(&Tag) -> bool, out: &mut Blocks) {
+    pub(super) fn take(&mut self, which: impl Fn(&Tag) -> bool, out: &mut Vec<Irp>) {
         for _ in 0..self.len() {
             let Some(block) = self.pop() else { break };
             if which(&Tag::of(&block)) { out.push(block) } else { self.push_back(block) }
@@ -140,7 +141,7 @@ mod tests {
     use super::*;
     use crate::op::block::Kind;
 
-    fn block(id: u64) -> Box<Block> {
+    fn block(id: u64) -> Irp {
         let mut block = Block::new(Kind::Recv);
         block.id = OpId(id);
         block

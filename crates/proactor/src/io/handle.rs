@@ -18,6 +18,7 @@ use crate::driver::epoll::EventFlags;
 use crate::object::body::Local;
 use crate::op::OpId;
 use crate::op::block::{Block, Route};
+use crate::op::slab::Irp;
 use crate::port::Port;
 use crate::port::sink::Sink;
 use crate::service::table::Source;
@@ -303,7 +304,7 @@ impl Handle {
     }
 
     /// The end of an operation that was started on this handle: one packet, or the event, or the routine.
-    pub(super) fn complete(&self, mut block: Box<Block>, status: Status) {
+    pub(super) fn complete(&self, mut block: Irp, status: Status) {
         self.disengage(&mut block, status);
         block.status = status;
         let sort = Sort::of(&block);
@@ -395,7 +396,7 @@ impl Handle {
 }
 
 impl Source for Handle {
-    fn ready(self: Arc<Self>, events: EventFlags, direct: bool) -> Option<Box<Block>> {
+    fn ready(self: Arc<Self>, events: EventFlags, direct: bool) -> Option<Irp> {
         let ended = events.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR);
         let (rx, tx) = {
             let mut state = self.state.lock();

@@ -183,7 +183,7 @@ fn receive_datagram(fd: BorrowedFd<'_>, block: &mut Block) -> Step {
             block.bytes = received.bytes;
             if block.kind == Kind::RecvFrom {
                 let sender = received.sender.as_ref().and_then(Address::from_any);
-                block.address = sender.or(Some(Address::Unix(Default::default())));
+                block.seldom_mut().address = sender.or(Some(Address::Unix(Default::default())));
             }
             // S345: a warning, so that a packet follows, with the count.
             Step::done(if received.truncated { Status::BUFFER_OVERFLOW } else { Status::SUCCESS })
@@ -260,7 +260,7 @@ fn send_error(error: Errno, class: Class, facts: Facts) -> Status {
 fn send_datagram(fd: BorrowedFd<'_>, block: &mut Block) -> Step {
     let mut slices = [IoSlice::new(&[]); MAX_BUFS];
     let count = block.bufs.slices(0, &mut slices);
-    let sent = match &block.address {
+    let sent = match block.address() {
         Some(address) if block.kind == Kind::SendTo => match address.to_any() {
             Ok(to) => socket::send_to(fd, &slices[..count], &to),
             Err(status) => return Step::done(status),
@@ -273,7 +273,7 @@ fn send_datagram(fd: BorrowedFd<'_>, block: &mut Block) -> Step {
             Step::done(Status::SUCCESS)
         }
         // Room in another Unix socket's queue is announced to nobody but its connected peers.
-        Err(Errno::AGAIN) if matches!(block.address, Some(Address::Unix(_))) => Step::Pause,
+        Err(Errno::AGAIN) if matches!(block.address(), Some(Address::Unix(_))) => Step::Pause,
         Err(Errno::AGAIN) => Step::Wait,
         // S349: there is no peer, or no more.
         Err(Errno::DESTADDRREQ | Errno::NOTCONN) => Step::done(Status::CONNECTION_INVALID),
@@ -286,7 +286,7 @@ fn accept(fd: BorrowedFd<'_>, block: &mut Block) -> Step {
     loop {
         return match socket::accept(fd) {
             Ok((accepted, peer)) => {
-                block.address = peer.as_ref().and_then(Address::from_any);
+                block.seldom_mut().address = peer.as_ref().and_then(Address::from_any);
                 match super::accept::place(accepted, block) {
                     Ok(handle) if block.flags.contains(Flags::FIRST_RECEIVE) => {
                         Step::Done { done: Done::Elsewhere(handle), drained: false }
@@ -315,7 +315,7 @@ const SENDING: u8 = 2;
 
 fn connect(fd: BorrowedFd<'_>, class: Class, block: &mut Block, facts: Facts) -> Step {
     if block.stage == 0 {
-        let Some(address) = &block.address else { return Step::done(Status::INVALID_PARAMETER) };
+        let Some(address) = block.address() else { return Step::done(Status::INVALID_PARAMETER) };
         let to = match address.to_any() {
             Ok(to) => to,
             Err(status) => return Step::done(status),

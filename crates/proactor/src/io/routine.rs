@@ -11,7 +11,8 @@ use super::handle::{Class, Handle};
 use super::run::Begun;
 use super::started::Refused;
 use crate::object::thread::{self, Call, Shared};
-use crate::op::block::{Block, Route, Routine};
+use crate::op::block::{Route, Routine};
+use crate::op::slab::Irp;
 use crate::op::{OpId, Operation};
 use crate::status::Status;
 
@@ -21,12 +22,12 @@ struct Completion<O, F> {
     group: usize,
     /// In a lock only so that the operation can be looked at from other threads, which never look at this.
     routine: Mutex<F>,
-    block: Option<Box<Block>>,
+    block: Option<Irp>,
     what: PhantomData<fn() -> O>,
 }
 
 impl<O: Operation, F: FnOnce(O) + Send + 'static> Routine for Completion<O, F> {
-    fn complete(mut self: Box<Self>, block: Box<Block>) {
+    fn complete(mut self: Box<Self>, block: Irp) {
         self.block = Some(block);
         let Some(thread) = self.thread.take() else { unreachable!("an operation completes once") };
         thread.queue_routine(self.group, self);

@@ -13,6 +13,7 @@ use super::signal::Sort;
 use super::started::{Refused, Started};
 use super::thread;
 use crate::op::block::{Block, Bufs, Event, Flags, Kind, MAX_BUFS, Route};
+use crate::op::slab::Irp;
 use crate::op::{OpId, Operation};
 use crate::status::Status;
 use crate::sync::thread::ThreadNo;
@@ -21,19 +22,19 @@ use crate::sync::thread::ThreadNo;
 pub(super) enum Begun {
     Pending(OpId),
     Queued(OpId),
-    Done(Box<Block>),
+    Done(Irp),
 }
 
 /// What a step came to, in the books of the handle.
 enum Settled {
     /// It is at the front of the queue again.
     Waits,
-    Over(Box<Block>, Status),
+    Over(Irp, Status),
     /// It is in the queue of this handle now, as the first receive of an accepted connection.
     Elsewhere(Arc<Handle>),
 }
 
-pub(super) type Refusal = (Status, Box<Block>);
+pub(super) type Refusal = (Status, Irp);
 
 impl Handle {
     /// Starts an operation whose packet goes to the handle's port.
@@ -62,10 +63,14 @@ impl Handle {
         }
     }
 
-    pub(super) fn begin(self: &Arc<Self>, mut block: Box<Block>, route: Route) -> Result<Begun, Refusal> {
+    pub(super) fn begin(self: &Arc<Self>, block: Irp, route: Route) -> Result<Begun, Refusal> {
         if let Err(status) = check_buffers(&block) {
             return Err((status, block));
         }
+        let mut block = match block.settled() {
+            Ok(block) => block,
+            Err(block) => return Err((Status::NO_BUFS, block)),
+        };
         block.bytes = 0;
         block.stage = 0;
         if matches!(block.kind, Kind::Disconnect | Kind::Transmit) {
@@ -104,7 +109,7 @@ impl Handle {
     }
 
     /// Sockets and pipes.
-    pub(super) fn begin_stream(self: &Arc<Self>, mut block: Box<Block>) -> Result<Begun, Refusal> {
+    pub(super) fn begin_stream(self: &Arc<Self>, mut block: Irp) -> Result<Begun, Refusal> {
         let side = side_of(block.kind);
         let (fd, edges, facts) = {
             let mut state = self.state.lock();
@@ -145,7 +150,7 @@ impl Handle {
     fn first_step(
         self: &Arc<Self>,
         side: Side,
-        block: Box<Block>,
+        block: Irp,
         step: Step,
         edges: u32,
     ) -> Result<Begun, Refusal> {
@@ -207,12 +212,12 @@ impl Handle {
 
     /// Performs what is pending on one side as far as it goes. With `direct` the first packet for this handle's
     /// port is left there instead of being queued.
-    pub(super) fn run(self: &Arc<Self>, side: Side, direct: Option<&mut Option<Box<Block>>>) {
+    pub(super) fn run(self: &Arc<Self>, side: Side, direct: Option<&mut Option<Irp>>) {
         self.run_on(side, direct, false);
     }
 
     /// `mine`: this thread has kept the side from the operation before, so that none overtakes it.
-    fn run_on(self: &Arc<Self>, side: Side, mut direct: Option<&mut Option<Box<Block>>>, mut mine: bool) {
+    fn run_on(self: &Arc<Self>, side: Side, mut direct: Option<&mut Option<Irp>>, mut mine: bool) {
         loop {
             let (fd, mut block, edges, facts) = {
                 let mut state = self.state.lock();
@@ -256,7 +261,7 @@ impl Handle {
         }
     }
 
-    fn hand_out(&self, mut block: Box<Block>, status: Status, direct: &mut Option<&mut Option<Box<Block>>>) {
+    fn hand_out(&self, mut block: Irp, status: Status, direct: &mut Option<&mut Option<Irp>>) {
         match direct {
             Some(slot)
                 if slot.is_none()
@@ -275,7 +280,7 @@ impl Handle {
 
     /// Completes an operation on the handle it was started on, which for an accept that waits for first data is
     /// the listening socket.
-    pub(super) fn complete_for_owner(&self, block: Box<Block>, status: Status) {
+    pub(super) fn complete_for_owner(&self, block: Irp, status: Status) {
         if self.is_owner(&block) {
             return self.complete(block, status);
         }
@@ -296,7 +301,7 @@ impl Handle {
         &self,
         state: &mut State,
         side: Side,
-        mut block: Box<Block>,
+        mut block: Irp,
         step: Step,
         edges: u32,
         closed: bool,

@@ -418,7 +418,7 @@ impl op::Accept {
     /// (S353, S354): its key and port, if any, stay.
     pub fn into_socket(mut self, socket: &Socket) -> op::Accept {
         let block = self.block_mut();
-        block.other = Some(socket.0.clone());
+        block.seldom_mut().other = Some(socket.0.clone());
         block.flags |= Flags::BROUGHT;
         self
     }
@@ -430,7 +430,7 @@ impl op::Accept {
         }
         let block = self.block_mut();
         block.flags -= Flags::BROUGHT;
-        let other = block.other.take();
+        let other = block.seldom_mut().other.take();
         socket_of(&other)
     }
 }

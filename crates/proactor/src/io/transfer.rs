@@ -18,15 +18,16 @@ use super::run::Begun;
 use super::signal::Sort;
 use crate::driver::file::{self, Action, Request};
 use crate::op::block::{Block, Flags, Kind, MAX_BUFS};
+use crate::op::slab::Irp;
 use crate::status::Status;
 
-type Refusal = (Status, Box<Block>);
+type Refusal = (Status, Irp);
 
 /// The highest offset the kernel has.
 const MOST: u64 = i64::MAX as u64;
 
 impl Handle {
-    pub(super) fn begin_transfer(self: &Arc<Self>, mut block: Box<Block>) -> Result<Begun, Refusal> {
+    pub(super) fn begin_transfer(self: &Arc<Self>, mut block: Irp) -> Result<Begun, Refusal> {
         let Class::File { align, readable, writable } = self.class else {
             return Err((Status::INVALID_PARAMETER, block));
         };
@@ -89,24 +90,24 @@ impl Handle {
         }
     }
 
-    fn submit(&self, mut block: Box<Block>, fd: Arc<std::os::fd::OwnedFd>) {
+    fn submit(&self, mut block: Irp, fd: Arc<std::os::fd::OwnedFd>) {
         /// Names a transfer among all that are with the backend.
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let name = NEXT.fetch_add(1, Relaxed);
-        block.file = Some(fd);
+        block.seldom_mut().file = Some(fd);
         let closed = {
             let mut state = self.state.lock();
             state.transfers.push((Tag::of(&block), name));
             state.fd.is_none()
         };
-        file::backend().submit(name, block);
+        file::backend().submit(name, Box::new(block));
         if closed {
             // Closed while it was on its way: whoever closed could not know its name yet.
             file::backend().cancel(name);
         }
     }
 
-    fn transferred(&self, block: Box<Block>, end: Result<(), Errno>) {
+    fn transferred(&self, block: Irp, end: Result<(), Errno>) {
         self.state.lock().transfers.retain(|(tag, _)| tag.id != block.id);
         let nothing_read = block.kind == Kind::Read && block.bytes == 0 && block.bufs.len() > 0;
         let status = match end {
@@ -196,9 +197,10 @@ fn is_in_memory(fd: BorrowedFd<'_>) -> bool {
     rustix::fs::fstatfs(fd).is_ok_and(|system| matches!(system.f_type, TMPFS | RAMFS))
 }
 
-impl Request for Block {
+/// The backends keep any request behind one pointer, which is the one thing a transfer allocates.
+impl Request for Irp {
     fn fd(&self) -> BorrowedFd<'_> {
-        match &self.file {
+        match self.seldom().and_then(|seldom| seldom.file.as_ref()) {
             Some(file) => file.as_fd(),
             None => unreachable!("a block goes to the backend with its file"),
         }
@@ -244,11 +246,12 @@ impl Request for Block {
         self.bytes < self.bufs.len()
     }
 
-    fn finish(mut self: Box<Self>, end: Result<(), Errno>) {
-        self.file = None;
-        let owner = self.owner.clone().and_then(|owner| owner.downcast::<Handle>().ok());
+    fn finish(self: Box<Self>, end: Result<(), Errno>) {
+        let mut block = *self;
+        block.seldom_mut().file = None;
+        let owner = block.owner.clone().and_then(|owner| owner.downcast::<Handle>().ok());
         match owner {
-            Some(owner) => owner.transferred(self, end),
+            Some(owner) => owner.transferred(block, end),
             None => unreachable!("an operation under way has its handle"),
         }
     }

@@ -16,7 +16,7 @@ use super::state::State;
 use super::wait::{Sealed, Target, Waitable};
 use crate::driver::epoll::EventFlags;
 use crate::driver::process::{Ended, ProcessFd};
-use crate::op::block::Block;
+use crate::op::slab::Irp;
 use crate::service::table::Source;
 use crate::service::{service, weak_source};
 use crate::status::Status;
@@ -137,7 +137,7 @@ impl Shared {
 }
 
 impl Source for Shared {
-    fn ready(self: Arc<Self>, _: EventFlags, _: bool) -> Option<Box<Block>> {
+    fn ready(self: Arc<Self>, _: EventFlags, _: bool) -> Option<Irp> {
         self.look();
         None
     }

@@ -1,6 +1,6 @@
 //! The block that describes one request from its start to its packet: NT's IRP and OVERLAPPED in one.
 //!
-//! It is boxed once, keeps its address, and is used again by whatever operation follows on the same buffer.
+//! It is made once, keeps its address, and is used again by whatever operation follows on the same buffer.
 
 use std::any::Any;
 use std::io::{IoSlice, IoSliceMut};
@@ -14,6 +14,7 @@ use super::address::Address;
 use super::buf::Buf;
 use super::element::Parts;
 use super::pool::BufPool;
+use super::slab::Irp;
 use crate::status::Status;
 use crate::sync::thread::ThreadNo;
 
@@ -41,7 +42,7 @@ pub(crate) enum Kind {
 
 bitflags! {
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    pub(crate) struct Flags: u8 {
+    pub(crate) struct Flags: u16 {
         /// Leaves the data in the socket.
         const PEEK = 1;
         /// Completes only when the buffers are full.
@@ -150,14 +151,14 @@ impl Route {
 /// What is to run once an operation is complete.
 pub(crate) trait Routine: Send + Sync {
     /// The operation is complete. Has the routine run where it belongs, not here.
-    fn complete(self: Box<Self>, block: Box<Block>);
+    fn complete(self: Box<Self>, block: Irp);
 }
 
 pub struct Block {
     pub(crate) kind: Kind,
-    pub(crate) flags: Flags,
     /// How far a request of several steps has come; its meaning belongs to the kind.
     pub(crate) stage: u8,
+    pub(crate) flags: Flags,
     pub(crate) thread: ThreadNo,
     pub(crate) status: Status,
     pub(crate) id: OpId,
@@ -168,25 +169,28 @@ pub struct Block {
     pub(crate) bufs: Bufs,
     pub(crate) route: Route,
     pub(crate) pool: Option<BufPool>,
-    pub(crate) address: Option<Address>,
     /// The handle it was started on; kept open by it.
     pub(crate) owner: Option<Arc<dyn Any + Send + Sync>>,
+    seldom: Option<Box<Seldom>>,
+}
+
+/// What few operations have; made for those and kept by the block.
+#[derive(Default)]
+pub(crate) struct Seldom {
+    pub(crate) address: Option<Address>,
     /// The file, while a backend moves its data.
     pub(crate) file: Option<Arc<OwnedFd>>,
     /// The accepted socket of an accept.
     pub(crate) other: Option<Arc<dyn Any + Send + Sync>>,
 }
 
-/// Several, each with its own address, which it keeps.
-#[allow(clippy::vec_box, reason = "a block is boxed for life")]
-pub(crate) type Blocks = Vec<Box<Block>>;
-
 impl Block {
-    pub(crate) fn new(kind: Kind) -> Box<Block> {
-        Box::new(Block {
+    #[allow(clippy::new_ret_no_self, reason = "a block is nowhere but in its place")]
+    pub(crate) fn new(kind: Kind) -> Irp {
+        Irp::new(Block {
             kind,
-            flags: Flags::empty(),
             stage: 0,
+            flags: Flags::empty(),
             thread: ThreadNo::NONE,
             status: Status::SUCCESS,
             id: OpId(0),
@@ -196,11 +200,21 @@ impl Block {
             bufs: Bufs::None,
             route: Route::Port,
             pool: None,
-            address: None,
             owner: None,
-            file: None,
-            other: None,
+            seldom: None,
         })
+    }
+
+    pub(crate) fn seldom(&self) -> Option<&Seldom> {
+        self.seldom.as_deref()
+    }
+
+    pub(crate) fn seldom_mut(&mut self) -> &mut Seldom {
+        self.seldom.get_or_insert_default()
+    }
+
+    pub(crate) fn address(&self) -> Option<&Address> {
+        self.seldom()?.address.as_ref()
     }
 
     pub(crate) fn result(&self) -> Result<usize, Status> {
@@ -211,7 +225,7 @@ impl Block {
 /// What `hEvent` is to an OVERLAPPED: where a completed operation waits for the one who asked for it.
 #[derive(Default)]
 pub(crate) struct Event {
-    done: Mutex<Option<Box<Block>>>,
+    done: Mutex<Option<Irp>>,
     set: Condvar,
     bell: OnceLock<Arc<dyn Bell>>,
 }
@@ -222,7 +236,7 @@ pub(crate) trait Bell: Send + Sync {
 }
 
 impl Event {
-    pub(crate) fn complete(&self, block: Box<Block>) {
+    pub(crate) fn complete(&self, block: Irp) {
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         debug_assert!(done.is_none(), "an operation completes once");
         *done = Some(block);
@@ -246,7 +260,7 @@ impl Event {
         self.done.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    pub(crate) fn take(&self) -> Option<Box<Block>> {
+    pub(crate) fn take(&self) -> Option<Irp> {
         self.done.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 

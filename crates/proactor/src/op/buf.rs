@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::pool::Home;
+use crate::driver::pages::{Lent, Pages};
 
 /// Memory for an operation.
 ///
@@ -27,12 +27,8 @@ use super::pool::Home;
 #[derive(Default)]
 pub struct Buf {
     storage: Storage,
-    /// Where the window begins; not 0 only where an alignment asked for it.
-    start: usize,
-    /// `start + len <= storage.len()`.
+    /// The window: so many of the first bytes, at most all.
     len: usize,
-    /// What `reset` restores: `start + room <= storage.len()`.
-    room: usize,
 }
 
 #[derive(Default)]
@@ -40,10 +36,13 @@ enum Storage {
     #[default]
     None,
     Owned(Vec<u8>),
-    Pooled(Home),
+    /// From a pool, or made for its alignment.
+    Lent(Lent),
     Shared(Arc<[u8]>),
     Static(&'static [u8]),
 }
+
+const _: () = assert!(size_of::<Buf>() == 32, "a buffer is small");
 
 impl Buf {
     /// A buffer of `len` zero bytes.
@@ -60,24 +59,29 @@ impl Buf {
     /// ```
     ///
     /// # Panics
-    /// If `align` is not a power of two.
+    /// If `align` is not a power of two, or the system has no memory.
     pub fn aligned(len: usize, align: usize) -> Buf {
         assert!(align.is_power_of_two(), "an alignment is a power of two, not {align}");
-        let memory = vec![0; len + align - 1];
-        // The vector is never grown, so its address, and with it this distance, stays.
-        let start = memory.as_ptr().align_offset(align);
-        debug_assert!(start < align);
-        Buf { storage: Storage::Owned(memory), start, len, room: len }
+        match Pages::aligned(len, align, 1).take() {
+            Some(memory) => Buf::lent(memory),
+            None => panic!("no memory for a buffer of {len} bytes"),
+        }
     }
 
-    pub(crate) fn pooled(home: Home) -> Buf {
-        let room = home.memory().len();
-        Buf { storage: Storage::Pooled(home), start: 0, len: room, room }
+    pub(crate) fn lent(memory: Lent) -> Buf {
+        let len = memory.size();
+        Buf { storage: Storage::Lent(memory), len }
     }
 
     /// The bytes it can hold.
     pub fn capacity(&self) -> usize {
-        self.room
+        match &self.storage {
+            Storage::None => 0,
+            Storage::Owned(memory) => memory.len(),
+            Storage::Lent(memory) => memory.size(),
+            Storage::Shared(memory) => memory.len(),
+            Storage::Static(memory) => memory.len(),
+        }
     }
 
     /// Shortens the window to its first `len` bytes; longer changes nothing.
@@ -87,16 +91,16 @@ impl Buf {
 
     /// Opens the window to all the buffer can hold.
     pub fn reset(&mut self) {
-        self.len = self.room;
+        self.len = self.capacity();
     }
 
     /// The bytes in the window, to write to. `None` for shared and static memory.
     pub fn as_mut(&mut self) -> Option<&mut [u8]> {
-        let window = self.start..self.start + self.len;
+        let window = ..self.len;
         match &mut self.storage {
             Storage::None => Some(&mut []),
             Storage::Owned(memory) => Some(&mut memory[window]),
-            Storage::Pooled(home) => Some(&mut home.memory_mut()[window]),
+            Storage::Lent(memory) => Some(&mut memory[window]),
             Storage::Shared(_) | Storage::Static(_) => None,
         }
     }
@@ -109,7 +113,7 @@ impl Buf {
     /// The bytes in the window as a vector: without copying when the buffer was made from one.
     pub fn into_vec(mut self) -> Vec<u8> {
         match &mut self.storage {
-            Storage::Owned(memory) if self.start == 0 => {
+            Storage::Owned(memory) => {
                 let mut memory = std::mem::take(memory);
                 memory.truncate(self.len);
                 memory
@@ -123,11 +127,11 @@ impl Deref for Buf {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        let window = self.start..self.start + self.len;
+        let window = ..self.len;
         match &self.storage {
             Storage::None => &[],
             Storage::Owned(memory) => &memory[window],
-            Storage::Pooled(home) => &home.memory()[window],
+            Storage::Lent(memory) => &memory[window],
             Storage::Shared(memory) => &memory[window],
             Storage::Static(memory) => &memory[window],
         }
@@ -143,20 +147,20 @@ impl AsRef<[u8]> for Buf {
 impl From<Vec<u8>> for Buf {
     fn from(memory: Vec<u8>) -> Buf {
         let len = memory.len();
-        Buf { storage: Storage::Owned(memory), start: 0, len, room: len }
+        Buf { storage: Storage::Owned(memory), len }
     }
 }
 
 impl From<Arc<[u8]>> for Buf {
     fn from(memory: Arc<[u8]>) -> Buf {
         let len = memory.len();
-        Buf { storage: Storage::Shared(memory), start: 0, len, room: len }
+        Buf { storage: Storage::Shared(memory), len }
     }
 }
 
 impl From<&'static [u8]> for Buf {
     fn from(memory: &'static [u8]) -> Buf {
-        Buf { storage: Storage::Static(memory), start: 0, len: memory.len(), room: memory.len() }
+        Buf { storage: Storage::Static(memory), len: memory.len() }
     }
 }
 
@@ -183,11 +187,11 @@ impl fmt::Debug for Buf {
         let memory = match self.storage {
             Storage::None => "none",
             Storage::Owned(_) => "owned",
-            Storage::Pooled(_) => "pooled",
+            Storage::Lent(_) => "lent",
             Storage::Shared(_) => "shared",
             Storage::Static(_) => "static",
         };
-        write!(f, "Buf({} of {} bytes, {memory})", self.len, self.room)
+        write!(f, "Buf({} of {} bytes, {memory})", self.len, self.capacity())
     }
 }
 

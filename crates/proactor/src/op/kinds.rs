@@ -7,16 +7,17 @@ use super::block::{Block, Bufs, Flags, Kind, OpId};
 use super::buf::Buf;
 use super::element::{Element, Parts};
 use super::pool::BufPool;
+use super::slab::Irp;
 use crate::status::Status;
 
 pub(crate) mod sealed {
-    use super::Block;
+    use super::{Block, Irp};
 
     pub trait Sealed: Sized + std::marker::Send + 'static {
         #[doc(hidden)]
-        fn into_block(self) -> Box<Block>;
+        fn into_block(self) -> Irp;
         #[doc(hidden)]
-        fn from_block(block: Box<Block>) -> Self;
+        fn from_block(block: Irp) -> Self;
         #[doc(hidden)]
         fn block(&self) -> &Block;
     }
@@ -48,13 +49,13 @@ pub trait Operation: sealed::Sealed {
 macro_rules! operations {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
         $(#[$doc])*
-        pub struct $name(Box<Block>);
+        pub struct $name(Irp);
 
         impl sealed::Sealed for $name {
-            fn into_block(self) -> Box<Block> {
+            fn into_block(self) -> Irp {
                 self.0
             }
-            fn from_block(block: Box<Block>) -> Self {
+            fn from_block(block: Irp) -> Self {
                 debug_assert_eq!(block.kind, Kind::$name);
                 $name(block)
             }
@@ -118,7 +119,7 @@ macro_rules! operations {
         }
 
         impl<M> Op<M> {
-            pub(crate) fn from_block(block: Box<Block>) -> Op<M> {
+            pub(crate) fn from_block(block: Irp) -> Op<M> {
                 match block.kind {
                     $(Kind::$name => Op::$name($name(block)),)*
                 }
@@ -159,7 +160,7 @@ operations! {
     Transmit
 }
 
-fn with_bufs(kind: Kind, bufs: Bufs) -> Box<Block> {
+fn with_bufs(kind: Kind, bufs: Bufs) -> Irp {
     let mut block = Block::new(kind);
     block.bufs = bufs;
     block
@@ -212,7 +213,7 @@ macro_rules! data {
 data!(Accept Recv RecvFrom Read);
 
 /// Turns what was received into something to send: the same block and buffer, the window cut to the count.
-fn filled(mut block: Box<Block>, kind: Kind) -> Box<Block> {
+fn filled(mut block: Irp, kind: Kind) -> Irp {
     let mut left = block.bytes;
     for buf in block.bufs.as_mut_slice() {
         buf.truncate(left);
@@ -224,7 +225,7 @@ fn filled(mut block: Box<Block>, kind: Kind) -> Box<Block> {
 }
 
 /// And back: the window opened to all the buffer holds; a pooled buffer goes home until data comes.
-fn emptied(mut block: Box<Block>, kind: Kind) -> Box<Block> {
+fn emptied(mut block: Irp, kind: Kind) -> Irp {
     match block.pool {
         Some(_) => block.bufs = Bufs::None,
         None => block.bufs.as_mut_slice().iter_mut().for_each(Buf::reset),
@@ -315,7 +316,7 @@ impl RecvFrom {
 
     /// Who sent it.
     pub fn sender(&self) -> Option<&Address> {
-        self.0.address.as_ref()
+        self.0.address()
     }
 
     /// To send back what came, from the same buffer to its sender.
@@ -328,14 +329,14 @@ impl SendTo {
     /// One datagram to `address`.
     pub fn new(buf: impl Into<Buf>, address: impl Into<Address>) -> SendTo {
         let mut block = with_bufs(Kind::SendTo, Bufs::One(buf.into()));
-        block.address = Some(address.into());
+        block.seldom_mut().address = Some(address.into());
         SendTo(block)
     }
 
     /// One datagram from several buffers. At most 64.
     pub fn gather(bufs: Vec<Buf>, address: impl Into<Address>) -> SendTo {
         let mut block = with_bufs(Kind::SendTo, Bufs::Many(bufs));
-        block.address = Some(address.into());
+        block.seldom_mut().address = Some(address.into());
         SendTo(block)
     }
 
@@ -362,7 +363,7 @@ impl Accept {
 
     /// The address of the peer.
     pub fn peer(&self) -> Option<&Address> {
-        self.0.address.as_ref()
+        self.0.address()
     }
 
     pub(crate) fn block_mut(&mut self) -> &mut Block {
@@ -374,7 +375,7 @@ impl Connect {
     /// To `address`.
     pub fn new(address: impl Into<Address>) -> Connect {
         let mut block = Block::new(Kind::Connect);
-        block.address = Some(address.into());
+        block.seldom_mut().address = Some(address.into());
         block.flags |= Flags::ALWAYS_PENDING;
         Connect(block)
     }

@@ -9,6 +9,7 @@ mod buf;
 pub(crate) mod element;
 mod kinds;
 mod pool;
+pub(crate) mod slab;
 
 pub use address::Address;
 pub use block::OpId;

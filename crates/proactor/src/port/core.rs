@@ -15,7 +15,7 @@ use super::seats::{Counts, Wake};
 use super::worker::Worker;
 use crate::driver::epoll::{EventFlags, Poller};
 use crate::object::body::Local;
-use crate::op::block::Block;
+use crate::op::slab::Irp;
 use crate::service::table::{Source, Table};
 use crate::status::Status;
 use crate::sync::fence::fence;
@@ -25,7 +25,7 @@ use crate::sync::queue::Queue;
 /// What lies in the queue.
 pub(crate) enum Entry<K, M> {
     Posted(K, M),
-    Done(K, Box<Block>),
+    Done(K, Irp),
     /// Readiness that came in a batch with other; whoever takes it serves it.
     Ready(u64, EventFlags),
 }
@@ -123,7 +123,7 @@ where
     }
 
     /// Queues the packet of a completed operation. Its number in the queue, unless it is not wanted any more.
-    pub(crate) fn deliver(&self, token: u64, block: Box<Block>) -> Option<u64> {
+    pub(crate) fn deliver(&self, token: u64, block: Irp) -> Option<u64> {
         let key = self.table.key(token)?;
         let number = self.push(Entry::Done(key, block));
         self.announce();

@@ -13,7 +13,7 @@ use std::sync::{Arc, Weak};
 
 use super::core::Core;
 use crate::driver::epoll::{EventFlags, Harvest, Poller};
-use crate::op::block::Block;
+use crate::op::slab::Irp;
 use crate::service::table::Source;
 use crate::service::{guarded, service};
 use crate::sync::lock::Lock;
@@ -141,7 +141,7 @@ where
     K: Clone + Send + 'static,
     M: Send + 'static,
 {
-    fn ready(self: Arc<Self>, _: EventFlags, _: bool) -> Option<Box<Block>> {
+    fn ready(self: Arc<Self>, _: EventFlags, _: bool) -> Option<Irp> {
         self.lookout.asked.swap(false, SeqCst);
         fence(SeqCst);
         self.kernel_has_news();

@@ -3,13 +3,13 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::core::Core;
-use crate::op::block::Block;
+use crate::op::slab::Irp;
 use crate::status::Status;
 
 /// Where the packets of a handle go.
 pub(crate) trait Sink: Send + Sync {
     /// Queues the packet of a completed operation. Its number in the queue, unless it is not wanted any more.
-    fn deliver(&self, token: u64, block: Box<Block>) -> Option<u64>;
+    fn deliver(&self, token: u64, block: Irp) -> Option<u64>;
     /// Whether a worker has the packet of that number, and all before it.
     fn has_passed(&self, number: u64) -> bool;
     /// Watches a further descriptor under the same token: a socket that is used again has a new one.
@@ -30,7 +30,7 @@ where
     K: Clone + Send + 'static,
     M: Send + 'static,
 {
-    fn deliver(&self, token: u64, block: Box<Block>) -> Option<u64> {
+    fn deliver(&self, token: u64, block: Irp) -> Option<u64> {
         Core::deliver(self, token, block)
     }
 

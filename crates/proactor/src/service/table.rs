@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicU32, Ordering::*};
 use std::sync::{Arc, OnceLock, Weak};
 
 use crate::driver::epoll::EventFlags;
-use crate::op::block::Block;
+use crate::op::slab::Irp;
 use crate::sync::lock::Lock;
 
 /// What a port knows of a handle.
 pub(crate) trait Source: Send + Sync {
     /// The kernel says that something can be done. It is done, and everything that completes is delivered;
     /// with `direct` the first packet meant for the port that asks is returned instead of being queued.
-    fn ready(self: Arc<Self>, events: EventFlags, direct: bool) -> Option<Box<Block>>;
+    fn ready(self: Arc<Self>, events: EventFlags, direct: bool) -> Option<Irp>;
 
     /// The port is closed: whatever would complete to it is cancelled, for nobody will ever see it.
     fn abandon(&self);
@@ -164,7 +164,7 @@ mod tests {
 
     struct Nothing;
     impl Source for Nothing {
-        fn ready(self: Arc<Self>, _: EventFlags, _: bool) -> Option<Box<Block>> {
+        fn ready(self: Arc<Self>, _: EventFlags, _: bool) -> Option<Irp> {
             None
         }
         fn abandon(&self) {}
