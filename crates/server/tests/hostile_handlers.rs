@@ -14,7 +14,7 @@ use common::eventually;
 use proactor_server::{Builder, Full, Limits, Server, Session};
 
 fn builder() -> Builder {
-    let limits = Limits { message: 4096, receive_buffer: 4096, receive_buffers: 8, ..Limits::default() };
+    let limits = Limits { message: 4096, receive_buffer: 4096, receive_buffers: 300, ..Limits::default() };
     Server::builder(framing()).limits(limits).full(Full::Wait)
 }
 

@@ -174,9 +174,25 @@ impl Behaved {
 
     /// Answers they had.
     #[track_caller]
-    pub fn end(self) -> u64 {
+    pub fn end(mut self) -> u64 {
         self.over.store(true, SeqCst);
-        self.threads.into_iter().map(|thread| thread.join().expect("a behaved session was not served")).sum()
+        let threads = std::mem::take(&mut self.threads);
+        threads.into_iter().map(|thread| thread.join().expect("a behaved session was not served")).sum()
+    }
+}
+
+/// Whatever happens meanwhile, nobody waits for its end in vain.
+impl Drop for Behaved {
+    fn drop(&mut self) {
+        self.over.store(true, SeqCst);
+    }
+}
+
+struct SetAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for SetAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, SeqCst);
     }
 }
 
@@ -208,12 +224,13 @@ pub fn under_attack(
                 thread::sleep(Duration::from_millis(2));
             }
         });
+        let _over = SetAtEnd(&over);
         let behaved = Behaved::start(&attacked, 3);
+        attacked.open(3);
         attack(&attacked);
         // Also after it.
         behave(&attacked.connect(), 100);
         assert!(behaved.end() > 0);
-        over.store(true, SeqCst);
     });
     attacked.open(0);
     eventually("sockets are given back", || open_sockets() == sockets);
