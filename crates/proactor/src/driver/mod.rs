@@ -1,6 +1,7 @@
 //! What asks the operating system. Nothing above it makes a system call that moves data or waits for it.
 
 pub(crate) mod alarm;
+pub(crate) mod control;
 pub(crate) mod epoll;
 pub mod file;
 pub(crate) mod pages;

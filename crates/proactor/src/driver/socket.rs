@@ -26,7 +26,7 @@ pub(super) fn retry<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
     }
 }
 
-fn recv_flags(peek: bool) -> RecvFlags {
+pub(super) fn recv_flags(peek: bool) -> RecvFlags {
     // Every descriptor of ours is non-blocking already; the flag is for those that were handed to us and are
     // shared with somebody who changes that.
     RecvFlags::DONTWAIT | if peek { RecvFlags::PEEK } else { RecvFlags::empty() }
@@ -150,7 +150,7 @@ pub(crate) fn peer(fd: BorrowedFd<'_>) -> Result<Peer> {
         )
     };
     if result != 0 {
-        return Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO));
+        return Err(last_error());
     }
     // What knows nobody says so in this way: no process, and the user -1.
     if length as usize != size_of_val(&found) || found.uid == u32::MAX {
@@ -167,22 +167,23 @@ impl From<libc::ucred> for Peer {
 
 /// Has a bind to port 0 leave the choice of the port to the connect that follows.
 pub(crate) fn bind_without_port(fd: BorrowedFd<'_>) -> Result<()> {
-    let on: libc::c_int = 1;
+    set_option(fd, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, true)
+}
+
+/// Switches an option of a socket that is on or off.
+pub(crate) fn set_option(fd: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int, on: bool) -> Result<()> {
+    let on = libc::c_int::from(on);
     // SAFETY: the descriptor is open for the call, and the value is an int that the call only reads.
     let result = unsafe {
-        libc::setsockopt(
-            fd.as_raw_fd(),
-            libc::IPPROTO_IP,
-            libc::IP_BIND_ADDRESS_NO_PORT,
-            (&raw const on).cast(),
-            size_of_val(&on) as libc::socklen_t,
-        )
+        let length = size_of_val(&on) as libc::socklen_t;
+        libc::setsockopt(fd.as_raw_fd(), level, name, (&raw const on).cast(), length)
     };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO))
-    }
+    if result == 0 { Ok(()) } else { Err(last_error()) }
+}
+
+/// Why the call that was just made failed.
+pub(super) fn last_error() -> Errno {
+    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
 
 #[cfg(test)]

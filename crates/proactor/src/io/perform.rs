@@ -11,9 +11,10 @@ use rustix::net::{AddressFamily, Shutdown};
 
 use super::handle::{Class, Facts, Handle};
 use super::transmit::transmit;
-use crate::driver::socket::{self, PipeState};
-use crate::op::Address;
+use crate::driver::control::{self, Messages};
+use crate::driver::socket::{self, PipeState, Received};
 use crate::op::block::{Block, Bufs, Flags, Kind, MAX_BUFS};
+use crate::op::{Address, Control};
 use crate::status::Status;
 
 /// What an attempt came to.
@@ -173,26 +174,57 @@ fn receive_datagram(fd: BorrowedFd<'_>, block: &mut Block) -> Step {
         return step;
     }
     let peek = block.flags.contains(Flags::PEEK);
+    let mut control = block.take_control();
     let received = {
         let mut slices: [IoSliceMut<'_>; MAX_BUFS] = std::array::from_fn(|_| IoSliceMut::new(&mut []));
         let count = block.bufs.slices_mut(0, &mut slices);
-        socket::recv_message(fd, &mut slices[..count], peek)
+        match &mut control {
+            Some(control) => receive_beside(fd, &mut slices[..count], peek, control),
+            None => socket::recv_message(fd, &mut slices[..count], peek)
+                .map(|received| (received.truncated, received)),
+        }
     };
+    if control.is_some() {
+        block.seldom_mut().control = control;
+    }
     match received {
-        Ok(received) => {
+        Ok((cut, received)) => {
             block.bytes = received.bytes;
             if block.kind == Kind::RecvFrom {
                 let sender = received.sender.as_ref().and_then(Address::from_any);
                 block.seldom_mut().address = sender.or(Some(Address::Unix(Default::default())));
             }
             // S345: a warning, so that a packet follows, with the count.
-            Step::done(if received.truncated { Status::BUFFER_OVERFLOW } else { Status::SUCCESS })
+            Step::done(if cut { Status::BUFFER_OVERFLOW } else { Status::SUCCESS })
         }
         Err(Errno::AGAIN) => would_block(block),
         // S348: an earlier datagram met no socket.
         Err(Errno::CONNREFUSED) => Step::done(Status::PORT_UNREACHABLE),
         Err(error) => Step::done(receive_error(error)),
     }
+}
+
+/// Receives a datagram and what travels beside it; also says whether either was cut (S351).
+fn receive_beside(
+    fd: BorrowedFd<'_>,
+    slices: &mut [IoSliceMut<'_>],
+    peek: bool,
+    control: &mut Control,
+) -> Result<(bool, Received), Errno> {
+    let mut messages = Messages::new();
+    let (received, cut) = control::receive(fd, slices, peek, control.room(), &mut messages)?;
+    control.read(&messages, cut, received.truncated);
+    Ok((cut || received.truncated, received))
+}
+
+fn send_beside(
+    fd: BorrowedFd<'_>,
+    slices: &[IoSlice<'_>],
+    to: &Address,
+    control: &Control,
+) -> Result<Result<usize, Errno>, Status> {
+    let messages = control.messages(to.ip().ok_or(Status::NOT_SUPPORTED)?)?;
+    Ok(control::send_to(fd, slices, &to.to_any()?, &messages))
 }
 
 fn send_stream(fd: BorrowedFd<'_>, class: Class, block: &mut Block, facts: Facts) -> Step {
@@ -261,10 +293,16 @@ fn send_datagram(fd: BorrowedFd<'_>, block: &mut Block) -> Step {
     let mut slices = [IoSlice::new(&[]); MAX_BUFS];
     let count = block.bufs.slices(0, &mut slices);
     let sent = match block.address() {
-        Some(address) if block.kind == Kind::SendTo => match address.to_any() {
-            Ok(to) => socket::send_to(fd, &slices[..count], &to),
-            Err(status) => return Step::done(status),
-        },
+        Some(address) if block.kind == Kind::SendTo => {
+            let sent = match block.control() {
+                Some(control) => send_beside(fd, &slices[..count], address, control),
+                None => address.to_any().map(|to| socket::send_to(fd, &slices[..count], &to)),
+            };
+            match sent {
+                Ok(sent) => sent,
+                Err(status) => return Step::done(status),
+            }
+        }
         _ => socket::send_gather(fd, &slices[..count]),
     };
     match sent {

@@ -17,6 +17,8 @@ impl Handle {
         let stream = self.class == Class::Stream;
         match block.kind {
             _ if !self.is_polled() => Err(Status::OBJECT_TYPE_MISMATCH),
+            // What a Unix socket brings beside a datagram are descriptors, which nobody here would own.
+            _ if block.control().is_some() && !facts.contains(Facts::INTERNET) => Err(Status::NOT_SUPPORTED),
             Kind::Recv if stream => {
                 connected(state)?;
                 if facts.contains(Facts::RECV_SHUT) { Err(Status::PIPE_DISCONNECTED) } else { Ok(()) }

@@ -13,7 +13,7 @@ use rustix::net::{self, AddressFamily, Shutdown, SocketFlags, SocketType, sockop
 use super::face::handle_methods;
 use super::handle::{Class, Facts, Handle};
 use super::started::{Refused, Started};
-use crate::driver::socket::bind_without_port;
+use crate::driver::socket::{bind_without_port, set_option};
 use crate::op::block::Flags;
 use crate::op::{self, Address};
 use crate::status::Status;
@@ -249,6 +249,34 @@ impl Socket {
             None => net::connect_unspec(&*fd)?,
         }
         self.0.state.lock().facts |= Facts::BOUND;
+        Ok(())
+    }
+
+    /// Says what is to come beside each datagram that is received with
+    /// [`with_control`](op::RecvFrom::with_control), and nothing else (`IP_PKTINFO` and its like, S351). It holds for
+    /// datagrams that come from now on. `NOT_SUPPORTED` by a socket that is not a datagram socket of the Internet.
+    pub fn set_control(&self, beside: op::Beside) -> Result<(), Status> {
+        use libc::{IPPROTO_IP as V4, IPPROTO_IPV6 as V6};
+        let fd = self.0.fd()?;
+        let internet = self.0.state.lock().facts.contains(Facts::INTERNET);
+        if self.0.class != Class::Datagram || !internet {
+            return Err(Status::NOT_SUPPORTED);
+        }
+        let is_v6 = sockopt::socket_domain(&*fd)? == AddressFamily::INET6;
+        // An IPv6 socket is told of IPv4's datagrams as well: of their destination in its own way, of the rest in theirs.
+        let (own, destination) = if is_v6 { (V6, libc::IPV6_RECVPKTINFO) } else { (V4, libc::IP_PKTINFO) };
+        let mut options = vec![
+            (own, destination, op::Beside::DESTINATION),
+            (V4, libc::IP_RECVTTL, op::Beside::HOP_LIMIT),
+            (V4, libc::IP_RECVTOS, op::Beside::TRAFFIC_CLASS),
+        ];
+        if is_v6 {
+            options.push((V6, libc::IPV6_RECVHOPLIMIT, op::Beside::HOP_LIMIT));
+            options.push((V6, libc::IPV6_RECVTCLASS, op::Beside::TRAFFIC_CLASS));
+        }
+        for (level, name, kind) in options {
+            set_option(fd.as_fd(), level, name, beside.contains(kind))?;
+        }
         Ok(())
     }
 

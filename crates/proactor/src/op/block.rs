@@ -12,6 +12,7 @@ use bitflags::bitflags;
 
 use super::address::Address;
 use super::buf::Buf;
+use super::control::Control;
 use super::element::Parts;
 use super::pool::BufPool;
 use super::slab::Irp;
@@ -178,6 +179,8 @@ pub struct Block {
 #[derive(Default)]
 pub(crate) struct Seldom {
     pub(crate) address: Option<Address>,
+    /// What comes, or goes, beside a datagram.
+    pub(crate) control: Option<Box<Control>>,
     /// The file, while a backend moves its data.
     pub(crate) file: Option<Arc<OwnedFd>>,
     /// The accepted socket of an accept.
@@ -215,6 +218,14 @@ impl Block {
 
     pub(crate) fn address(&self) -> Option<&Address> {
         self.seldom()?.address.as_ref()
+    }
+
+    pub(crate) fn control(&self) -> Option<&Control> {
+        self.seldom()?.control.as_deref()
+    }
+
+    pub(crate) fn take_control(&mut self) -> Option<Box<Control>> {
+        self.seldom.as_mut()?.control.take()
     }
 
     pub(crate) fn result(&self) -> Result<usize, Status> {

@@ -6,6 +6,7 @@
 mod address;
 pub(crate) mod block;
 mod buf;
+mod control;
 pub(crate) mod element;
 mod kinds;
 mod pool;
@@ -14,6 +15,7 @@ pub(crate) mod slab;
 pub use address::Address;
 pub use block::OpId;
 pub use buf::Buf;
+pub use control::{Beside, Control, ControlMessage};
 pub use element::{Element, FilePart};
 pub(crate) use kinds::sealed;
 pub use kinds::{
