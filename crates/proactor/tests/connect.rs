@@ -6,8 +6,11 @@ mod streams;
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use common::{Packets, pattern};
+use common::{PATIENCE, Packets, pattern};
+use proactor::object::{Thread, Wait, wait_one};
 use proactor::{Address, Modes, Socket, Started, Status, op};
 use rustix::net::{AddressFamily, SocketType};
 use streams::{Place, free_path};
@@ -207,6 +210,26 @@ fn s104_a_connect_that_nobody_answers_is_cancelled() {
     assert_eq!((connect.status(), connect.bytes()), (Status::CANCELLED, 0));
     assert_eq!(&connect.into_buf()[..], b"never sent", "the buffer comes back");
     assert_eq!(socket.cancel_all(), Err(Status::NOT_FOUND));
+}
+
+#[test]
+fn s372_who_waits_for_a_connect_may_be_called_meanwhile() {
+    let place = full();
+    let socket = Socket::to_connect(&place.address).unwrap();
+    let connect = socket.begin(op::Connect::new(place.address.clone())).unwrap();
+    let ran = Arc::new(AtomicUsize::new(0));
+    for calls in 1..=2 {
+        let count = ran.clone();
+        let call = move || {
+            count.fetch_add(1, SeqCst);
+        };
+        Thread::current().queue_apc(call).unwrap();
+        assert_eq!(wait_one(&connect, Wait::at_most(PATIENCE).alertably()), Err(Status::USER_APC));
+        assert_eq!(ran.load(SeqCst), calls, "the call ran in the wait");
+        assert!(!connect.is_complete(), "and the connect goes on");
+    }
+    socket.cancel_all().unwrap();
+    assert_eq!(connect.wait().status(), Status::CANCELLED);
 }
 
 #[test]

@@ -169,6 +169,22 @@ fn s348_a_port_at_which_nobody_is_fails_the_receive_that_waits() {
 }
 
 #[test]
+fn s348_a_socket_without_a_peer_is_told_of_nothing() {
+    let packets = Packets::new();
+    let (ours, address) = udp(&packets);
+    let nobody = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    pending(ours.recv_from(op::RecvFrom::new(vec![0; 16])));
+    for _ in 0..3 {
+        queued(ours.send_to(op::SendTo::new("anyone?", nobody)));
+        assert_eq!(expect!(SendTo, packets.next()).result(), Ok(7));
+    }
+    packets.assert_none();
+    let (peer, _) = peer();
+    peer.send_to(b"somebody", address).unwrap();
+    assert_eq!(expect!(RecvFrom, packets.next()).data(), b"somebody");
+}
+
+#[test]
 fn s349_a_peer_can_be_set_changed_and_taken_away() {
     let packets = Packets::new();
     let (ours, _) = udp(&packets);
@@ -181,7 +197,7 @@ fn s349_a_peer_can_be_set_changed_and_taken_away() {
         assert_eq!(peer.recv(&mut [0; 16]).unwrap(), 5);
     }
     ours.set_peer(None).unwrap();
-    assert!(ours.peer_addr().is_err());
+    assert_eq!(ours.peer_addr().map_err(|status| status.to_winsock()), Err(10057), "WSAENOTCONN");
     assert_eq!(refused(ours.send(op::Send::new("to whom?"))).0, Status::CONNECTION_INVALID);
     packets.assert_none();
 }

@@ -19,6 +19,17 @@ fn s078_a_success_at_once_is_complete_when_the_start_returns() {
 }
 
 #[test]
+fn s322_a_clone_starts_operations_and_gets_their_results() {
+    let (ours, mut peer) = tcp_pair();
+    let clone = ours.clone();
+    let recv = clone.begin(op::Recv::new(vec![0; 8])).unwrap();
+    drop(ours);
+    peer.write_all(b"the same").unwrap();
+    assert_eq!(recv.wait().data(), b"the same");
+    assert_eq!(clone.begin(op::Send::new("once more")).unwrap().wait().result(), Ok(9));
+}
+
+#[test]
 fn s029_it_is_complete_without_anyone_taking_packets() {
     let port: Port<usize> = Port::new(1).unwrap();
     let (ours, theirs) = Socket::pair().unwrap();

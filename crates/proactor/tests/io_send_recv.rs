@@ -268,6 +268,19 @@ fn s328_a_send_between_unix_sockets_is_whole_too() {
     assert_eq!(expect!(Send, packets.next()).result(), Ok(3));
 }
 
+#[test]
+fn s329_a_send_succeeds_although_its_bytes_never_arrive() {
+    let packets = Packets::new();
+    let (ours, peer) = associated(&packets, 5);
+    queued(ours.send(op::Send::new(vec![1; 1000])));
+    assert_eq!(expect!(Send, packets.next()).result(), Ok(1000));
+    // It has read nothing, and never will.
+    reset(peer);
+    await_readable(&ours);
+    assert_eq!(refused(ours.send(op::Send::new("more"))).0, Status::CONNECTION_RESET);
+    packets.assert_none();
+}
+
 /// Buffers of the lengths 1, 2, 3, ... cut from `bytes`, and what is left over in the last.
 fn cut(bytes: &[u8], count: usize) -> Vec<Buf> {
     let mut rest = bytes;
@@ -344,6 +357,19 @@ fn s314_what_is_sent_is_what_the_buffer_held_at_the_start() {
         assert!(got[..] == shared[..]);
     }
     (0..4).for_each(|_| assert_eq!(packets.next().bytes(), shared.len()));
+}
+
+#[test]
+fn s332_a_receive_buffer_of_nothing_still_receives_what_nobody_waits_for() {
+    let packets = Packets::new();
+    let (ours, mut peer) = associated(&packets, 5);
+    ours.set_recv_buffer(0).unwrap();
+    let kept = ours.with_fd(|fd| rustix::net::sockopt::socket_recv_buffer_size(fd)).unwrap().unwrap();
+    assert!(kept > 0, "the kernel keeps a buffer of its own");
+    peer.write_all(b"before any receive").unwrap();
+    await_readable(&ours);
+    queued(ours.recv(op::Recv::new(vec![0; 32])));
+    assert_eq!(expect!(Recv, packets.next()).data(), b"before any receive");
 }
 
 #[test]
