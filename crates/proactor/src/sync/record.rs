@@ -79,7 +79,31 @@ struct Loan {
 // SAFETY: what is lent is `Sync`, and only looked at under the lock that ends the loan.
 unsafe impl Send for Loan {}
 
-static THREADS: Lock<BTreeMap<u32, Arc<Record>>> = Lock::new(BTreeMap::new());
+/// Every record, by the thread's number here.
+#[derive(Default)]
+struct Threads {
+    records: BTreeMap<u32, Arc<Record>>,
+    /// And the numbers by the kernel's ids. A thread that has ended may have left its id to another.
+    numbers: BTreeMap<i32, u32>,
+}
+
+static THREADS: Lock<Threads> = Lock::new(Threads { records: BTreeMap::new(), numbers: BTreeMap::new() });
+
+impl Threads {
+    fn enter(&mut self, record: Arc<Record>) {
+        self.numbers.insert(record.kernel_id, record.thread.get());
+        self.records.insert(record.thread.get(), record);
+    }
+
+    /// Takes it out. It is dropped where no lock is held.
+    fn leave(&mut self, record: &Record) -> Option<Arc<Record>> {
+        let number = record.thread.get();
+        if self.numbers.get(&record.kernel_id) == Some(&number) {
+            self.numbers.remove(&record.kernel_id);
+        }
+        self.records.remove(&number)
+    }
+}
 
 /// This thread's entry in the list of all, for as long as the thread lives.
 struct Entry(Arc<Record>);
@@ -87,7 +111,7 @@ struct Entry(Arc<Record>);
 impl Drop for Entry {
     fn drop(&mut self) {
         self.0.abandon_all();
-        let entry = THREADS.lock().remove(&self.0.thread.get());
+        let entry = THREADS.lock().leave(&self.0);
         drop(entry);
     }
 }
@@ -111,7 +135,7 @@ impl Record {
             begun: AtomicU64::new(0),
             owns: Lock::default(),
         });
-        THREADS.lock().insert(record.thread.get(), record.clone());
+        THREADS.lock().enter(record.clone());
         record
     }
 
@@ -182,12 +206,18 @@ pub(crate) fn current() -> Option<Arc<Record>> {
 
 /// Every thread that has a record, in the order of their numbers.
 pub(crate) fn all() -> Vec<Arc<Record>> {
-    THREADS.lock().values().cloned().collect()
+    THREADS.lock().records.values().cloned().collect()
 }
 
 /// The record of one thread.
 pub(crate) fn of(thread: ThreadNo) -> Option<Arc<Record>> {
-    THREADS.lock().get(&thread.get()).cloned()
+    THREADS.lock().records.get(&thread.get()).cloned()
+}
+
+/// The record of the thread of this process that the kernel knows by this id.
+pub(crate) fn of_kernel_id(id: i32) -> Option<Arc<Record>> {
+    let threads = THREADS.lock();
+    threads.records.get(threads.numbers.get(&id)?).cloned()
 }
 
 /// Runs `f`, in which this thread waits for `resources`, or for all of them.
@@ -302,15 +332,40 @@ mod tests {
     }
 
     #[test]
+    fn an_id_that_went_to_another_thread_is_that_threads() {
+        let record = |number| {
+            let thread = ThreadNo::from_raw(number);
+            Arc::new(Record {
+                thread,
+                kernel_id: 5,
+                name: None,
+                waits: Lock::default(),
+                begun: AtomicU64::new(0),
+                owns: Lock::default(),
+            })
+        };
+        let (old, new) = (record(1), record(2));
+        let mut threads = Threads::default();
+        threads.enter(old.clone());
+        threads.enter(new.clone());
+        assert!(threads.leave(&old).is_some());
+        assert_eq!(threads.numbers.get(&5), Some(&2));
+        assert!(threads.leave(&new).is_some() && threads.numbers.is_empty() && threads.records.is_empty());
+    }
+
+    #[test]
     fn a_thread_has_a_record_as_long_as_it_lives() {
         let builder = std::thread::Builder::new().name("recorded".into());
         let number = builder.spawn(|| {
             let mine = current().unwrap();
             assert_eq!(of(mine.thread).unwrap().name(), "recorded");
-            mine.thread
+            assert_eq!(of_kernel_id(kernel_id()).unwrap().thread, mine.thread);
+            (mine.thread, mine.kernel_id)
         });
-        let number = number.unwrap().join().unwrap();
+        let (number, id) = number.unwrap().join().unwrap();
         assert!(of(number).is_none());
+        // Another test's thread may have the id by now.
+        assert!(of_kernel_id(id).is_none_or(|other| other.thread != number));
         assert!(all().iter().all(|record| record.thread != number));
     }
 }

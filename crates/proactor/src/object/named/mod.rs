@@ -317,9 +317,8 @@ impl Resource for Named {
             None => Owner::Nobody,
             Some(process) => {
                 let thread = holder.thread();
-                let ours = |record: &Arc<record::Record>| record.kernel_id == thread.cast_signed();
-                let ours =
-                    (process == std::process::id()).then(|| record::all().into_iter().find(ours)).flatten();
+                let is_ours = process == std::process::id();
+                let ours = is_ours.then(|| record::of_kernel_id(thread.cast_signed())).flatten();
                 ours.map_or(Owner::Foreign { process, thread }, |record| Owner::Thread(record.thread))
             }
         }
