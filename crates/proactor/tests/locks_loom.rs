@@ -4,39 +4,11 @@
 #![allow(dead_code, reason = "the library uses the rest of the included files")]
 #![allow(unsafe_code, reason = "what loom guards is reached through pointers")]
 
+use loom as scheduler;
 use loom::sync::atomic;
 
-mod checker {
-    use std::cell::Cell;
-    use std::collections::VecDeque;
-    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-
-    pub use loom::sync::{Condvar, Mutex, MutexGuard};
-
-    use crate::lot::Bucket;
-
-    loom::lazy_static! {
-        static ref BUCKET: Bucket = Bucket::new(VecDeque::new());
-    }
-
-    pub fn bucket() -> &'static Bucket {
-        &BUCKET
-    }
-
-    loom::thread_local! {
-        static NUMBER: Cell<u32> = Cell::new(0);
-    }
-
-    pub fn number() -> u32 {
-        static NEXT: AtomicU32 = AtomicU32::new(1);
-        NUMBER.with(|mine| {
-            if mine.get() == 0 {
-                mine.set(NEXT.fetch_add(1, Relaxed));
-            }
-            mine.get()
-        })
-    }
-}
+#[path = "locks/checker.rs"]
+mod checker;
 #[path = "../src/sync/lot.rs"]
 mod lot;
 #[path = "../src/sync/raw_condvar.rs"]

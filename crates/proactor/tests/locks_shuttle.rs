@@ -3,39 +3,11 @@
 
 #![allow(dead_code, reason = "the library uses the rest of the included files")]
 
+use shuttle as scheduler;
 use shuttle::sync::atomic;
 
-mod checker {
-    use std::cell::Cell;
-    use std::collections::VecDeque;
-    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-
-    pub use shuttle::sync::{Condvar, Mutex, MutexGuard};
-
-    use crate::lot::Bucket;
-
-    shuttle::lazy_static! {
-        static ref BUCKET: Bucket = Bucket::new(VecDeque::new());
-    }
-
-    pub fn bucket() -> &'static Bucket {
-        &BUCKET
-    }
-
-    shuttle::thread_local! {
-        static NUMBER: Cell<u32> = Cell::new(0);
-    }
-
-    pub fn number() -> u32 {
-        static NEXT: AtomicU32 = AtomicU32::new(1);
-        NUMBER.with(|mine| {
-            if mine.get() == 0 {
-                mine.set(NEXT.fetch_add(1, Relaxed));
-            }
-            mine.get()
-        })
-    }
-}
+#[path = "locks/checker.rs"]
+mod checker;
 #[path = "../src/sync/lot.rs"]
 mod lot;
 #[path = "../src/sync/raw_condvar.rs"]
