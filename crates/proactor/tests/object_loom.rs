@@ -17,13 +17,16 @@ mod dispatch;
 mod mini;
 #[path = "../src/object/state.rs"]
 mod state;
+#[path = "../src/object/waiter.rs"]
+mod waiter;
 
 use std::sync::Arc;
 
-use dispatch::{Header, Outcome};
+use dispatch::Header;
 use loom::thread::{self, JoinHandle};
 use mini::Until::{self, Alerted, Satisfied, TimedOut};
 use mini::{AUTO, MANUAL, MUTEX, Me, left, objects, release, semaphore, set, taken, unlock};
+use waiter::Outcome;
 
 fn check(preemptions: usize, schedule: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();

@@ -18,15 +18,18 @@ mod dispatch;
 mod mini;
 #[path = "../src/object/state.rs"]
 mod state;
+#[path = "../src/object/waiter.rs"]
+mod waiter;
 
 use std::sync::Arc;
 
-use dispatch::{Header, Outcome};
+use dispatch::Header;
 use mini::Until::{Alerted, Satisfied, TimedOut};
 use mini::{AUTO, MANUAL, MUTEX, Me, left, objects, release, semaphore, set, unlock};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::{check_pct, check_random, thread};
 use state::State;
+use waiter::Outcome;
 
 const THREADS: u32 = 4;
 const ROUNDS: usize = 3;

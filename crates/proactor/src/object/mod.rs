@@ -28,6 +28,7 @@ pub(crate) mod state;
 pub(crate) mod thread;
 mod timer;
 mod wait;
+pub(crate) mod waiter;
 
 /// What the dispatcher is made of; the model checkers put theirs in this place.
 mod atomic {

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::body::Local;
-use super::dispatch::{self, Header, Outcome, Waiter};
+use super::dispatch::{self, Header};
 use super::mutex;
 use super::named::{self, Named};
 use super::thread;
+use super::waiter::{Outcome, Waiter};
 use crate::status::Status;
 use crate::sync::record::{self, Resource};
 use crate::sync::seat::blocking;

@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use crate::checker::{Condvar, Mutex, MutexGuard};
-use crate::dispatch::{self, Header, Outcome, Waiter};
+use crate::dispatch::{self, Header};
 use crate::state::State;
+use crate::waiter::{Outcome, Waiter};
 
 pub type Guard<'a, T> = MutexGuard<'a, T>;
 

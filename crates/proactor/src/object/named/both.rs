@@ -7,10 +7,11 @@ use std::time::Instant;
 
 use super::Named;
 use super::wait::{How, Item, Locals, LockedLocals, Took, wait};
-use crate::object::dispatch::{Header, Outcome, Together, Waiter, be_served, be_told, untold};
+use crate::object::dispatch::{Header, Together, be_served, be_told, untold};
 use crate::object::mutex;
 use crate::object::thread;
 use crate::object::wait::{Target, Wait, Waited};
+use crate::object::waiter::{Outcome, Waiter};
 use crate::status::{Result, Status};
 use crate::sync::record::Resource;
 
