@@ -2,6 +2,7 @@
 
 pub(crate) mod alarm;
 pub(crate) mod control;
+pub(crate) mod descriptor;
 pub(crate) mod epoll;
 pub mod file;
 pub(crate) mod pages;

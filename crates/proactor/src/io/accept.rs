@@ -49,6 +49,13 @@ impl Handle {
         }
     }
 
+    /// The accept of the handle at `adopter` goes on here.
+    pub(super) fn adopt(&self, adopter: usize, block: Irp) {
+        let mut state = self.state.lock();
+        state.seldom_mut().adopter = adopter;
+        state.push_back(Side::Rx, block);
+    }
+
     /// An accept is over. If it failed, the socket it was given is as it was before, and a connection whose first
     /// data never came is not handed out.
     pub(super) fn disengage_accepted(&self, block: &mut Block, status: Status) {
@@ -63,7 +70,7 @@ impl Handle {
         {
             let mut state = socket.state.lock();
             state.facts -= Facts::ENGAGED;
-            state.engaged_by = None;
+            state.seldom_mut().engaged_by = None;
             if !status.is_success() && state.facts.contains(Facts::CONNECTED) {
                 let renewed = socket.renew(&mut state, Facts::empty());
                 debug_assert!(renewed.is_success() || state.fd.is_none() || renewed.is_shortage());
@@ -107,7 +114,7 @@ impl Handle {
             return Err(Status::INVALID_PARAMETER);
         }
         state.facts |= Facts::ENGAGED;
-        state.engaged_by = Some((self.me.clone(), block.id));
+        state.seldom_mut().engaged_by = Some((self.me.clone(), block.id));
         drop(state);
         Ok(socket)
     }

@@ -37,11 +37,12 @@ impl Handle {
             let mut state = self.state.lock();
             let mut count = 0;
             for side in [Side::Rx, Side::Tx] {
-                let direction = state.side(side);
+                let performed = state.current(side, self.place()).as_ref().is_some_and(which);
                 let before = cut.len();
-                direction.take(which, cut);
-                if direction.current.as_ref().is_some_and(which) {
-                    direction.cancel_current = true;
+                state.take(side, which, cut);
+                let direction = state.side(side);
+                if performed {
+                    direction.cancel_current();
                     count += 1;
                 }
                 if cut.len() > before {
@@ -49,9 +50,11 @@ impl Handle {
                 }
             }
             self.end_if_due(&mut state);
-            let transfers: Vec<u64> =
-                state.transfers.iter().filter(|(tag, _)| which(tag)).map(|(_, id)| *id).collect();
-            (transfers, state.children.clone(), count)
+            let (transfers, children) = state.seldom().map_or_else(Default::default, |seldom| {
+                let transfers = seldom.transfers.iter().filter(|(tag, _)| which(tag));
+                (transfers.map(|(_, name)| *name).collect::<Vec<u64>>(), seldom.children.clone())
+            });
+            (transfers, children, count)
         };
         count += transfers.len();
         for id in transfers {
@@ -70,7 +73,7 @@ impl Handle {
     }
 
     /// What [`Tag::owner`] is for operations of this handle.
-    fn place(&self) -> usize {
+    pub(super) fn place(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }
 

@@ -1,10 +1,12 @@
 //! One direction of a handle: the operations that wait in it, and what is known of its readiness.
 //!
 //! One thread at a time performs the front operation, outside the handle's lock; `busy` says that somebody
-//! does. Readiness that comes meanwhile is counted, so that "would block" from before it does not hide it.
+//! does. Readiness that comes meanwhile is noted, so that "would block" from before it does not hide it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+
+use bitflags::bitflags;
 
 use crate::op::OpId;
 use crate::op::block::Block;
@@ -39,35 +41,59 @@ impl Tag {
     }
 }
 
-#[derive(Default)]
+bitflags! {
+    #[derive(Clone, Copy, Default)]
+    struct Marks: u8 {
+        /// Readiness came since the attempt that is being made began.
+        const NEWS = 1;
+        /// It waits for what nobody announces, and is not to be tried before its time.
+        const PAUSED = 2;
+        /// Of the operation that is being performed: its completion goes apart from any port.
+        const APART = 4;
+        /// It was started on another handle.
+        const FOREIGN = 8;
+        /// It is to end as cancelled instead of waiting on.
+        const CANCEL = 16;
+    }
+}
+
 pub(super) struct Direction {
     /// The front is kept apart: one pending operation, the usual case, then needs no memory of the queue's.
     front: Option<Irp>,
-    rest: VecDeque<Irp>,
+    /// Made when a second one waits, and kept.
+    rest: Option<Box<VecDeque<Irp>>>,
+    /// The operation that is being performed, or sleeps, and its thread; it is not in the queue. 0: there is none.
+    id: OpId,
+    thread: ThreadNo,
+    /// The one operation of this side sleeps; see `sleep.rs`.
+    pub(super) asleep: bool,
     /// The last call did not find it drained.
     pub(super) ready: bool,
-    /// Readiness events so far.
-    pub(super) edges: u32,
-    /// An end or an error was announced: a short count no longer means that there is nothing more.
-    pub(super) ended: bool,
     /// Somebody performs operations of this side now, and nobody else does.
     pub(super) busy: bool,
-    /// The operation that is being performed; it is not in the queue.
-    pub(super) current: Option<Tag>,
-    /// The current one is to end as cancelled instead of waiting on.
-    pub(super) cancel_current: bool,
-    /// It waits for what nobody announces, and is not to be tried before its time.
-    paused: bool,
+    marks: Marks,
+    /// An end or an error was announced: a short count no longer means that there is nothing more.
+    pub(super) ended: bool,
 }
 
 impl Direction {
     /// One whose readiness nobody knows yet: it is tried.
     pub(super) fn untried() -> Direction {
-        Direction { ready: true, ..Direction::default() }
+        Direction {
+            front: None,
+            rest: None,
+            id: OpId(0),
+            thread: ThreadNo::NONE,
+            asleep: false,
+            ready: true,
+            busy: false,
+            marks: Marks::empty(),
+            ended: false,
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.front.is_none()
+        self.front.is_none() && !self.asleep
     }
 
     /// Nothing waits and nothing is being performed.
@@ -75,64 +101,130 @@ impl Direction {
         self.is_empty() && !self.busy
     }
 
-    pub(super) fn len(&self) -> usize {
-        usize::from(self.front.is_some()) + self.rest.len()
+    fn queued(&self) -> impl Iterator<Item = &Irp> {
+        self.front.iter().chain(self.rest.iter().flat_map(|rest| rest.iter()))
     }
 
+    /// The operation that waits alone.
+    pub(super) fn only(&self) -> Option<&Irp> {
+        self.front.as_ref().filter(|_| self.rest.as_ref().is_none_or(|rest| rest.is_empty()))
+    }
+
+    /// The one that sleeps is awake before another comes to this side.
     pub(super) fn push_back(&mut self, block: Irp) {
+        debug_assert!(!self.asleep);
         match self.front {
             None => self.front = Some(block),
-            Some(_) => self.rest.push_back(block),
+            Some(_) => self.rest.get_or_insert_default().push_back(block),
         }
     }
 
     pub(super) fn push_front(&mut self, block: Irp) {
+        debug_assert!(!self.asleep);
         if let Some(second) = self.front.replace(block) {
-            self.rest.push_front(second);
+            self.rest.get_or_insert_default().push_front(second);
         }
     }
 
     pub(super) fn pop(&mut self) -> Option<Irp> {
         let front = self.front.take()?;
-        self.front = self.rest.pop_front();
+        self.front = self.rest.as_mut().and_then(|rest| rest.pop_front());
         Some(front)
     }
 
     /// Takes out, in order, those that `which` names.
     pub(super) fn take(&mut self, which: impl Fn(&Tag) -> bool, out: &mut Vec<Irp>) {
-        for _ in 0..self.len() {
+        for _ in 0..self.queued().count() {
             let Some(block) = self.pop() else { break };
             if which(&Tag::of(&block)) { out.push(block) } else { self.push_back(block) }
         }
     }
 
+    /// An attempt begins: whoever makes it has the block.
+    pub(super) fn begin(&mut self, tag: Tag, me: usize) {
+        debug_assert!(!self.asleep && !self.performs());
+        self.busy = true;
+        self.id = tag.id;
+        self.thread = tag.thread;
+        self.marks -= Marks::NEWS;
+        self.marks.set(Marks::APART, tag.apart);
+        self.marks.set(Marks::FOREIGN, tag.owner != me);
+    }
+
+    /// The attempt is over. Whether readiness came meanwhile, and whether the operation was cancelled.
+    pub(super) fn end(&mut self) -> (bool, bool) {
+        let found = (self.marks.contains(Marks::NEWS), self.marks.contains(Marks::CANCEL));
+        self.id = OpId(0);
+        self.marks -= Marks::CANCEL;
+        self.busy = !self.is_empty();
+        found
+    }
+
+    /// Whether an operation is being performed.
+    pub(super) fn performs(&self) -> bool {
+        self.id.0 != 0 && !self.asleep
+    }
+
+    /// The operation that is being performed. `me` owns it, or `adopter`, which has it wait here.
+    pub(super) fn current(&self, me: usize, adopter: usize) -> Option<Tag> {
+        let owner = if self.marks.contains(Marks::FOREIGN) { adopter } else { me };
+        let apart = self.marks.contains(Marks::APART);
+        self.performs().then_some(Tag { id: self.id, thread: self.thread, apart, owner })
+    }
+
+    pub(super) fn cancel_current(&mut self) {
+        self.marks |= Marks::CANCEL;
+    }
+
+    /// Its only operation sleeps from now on.
+    pub(super) fn fall_asleep(&mut self) -> Option<Irp> {
+        debug_assert!(!self.busy);
+        let block = self.front.take()?;
+        self.asleep = true;
+        (self.id, self.thread) = (block.id, block.thread);
+        Some(block)
+    }
+
+    /// What cancelling needs to know of the one that sleeps, which the handle at `owner` started.
+    pub(super) fn sleeping(&self, owner: usize) -> Tag {
+        debug_assert!(self.asleep);
+        Tag { id: self.id, thread: self.thread, apart: false, owner }
+    }
+
+    /// The one that slept waits in the queue again.
+    pub(super) fn wake(&mut self, mut block: Irp) {
+        (block.id, block.thread) = (self.id, self.thread);
+        self.id = OpId(0);
+        self.asleep = false;
+        self.front = Some(block);
+    }
+
     pub(super) fn event(&mut self, ended: bool) {
-        self.edges = self.edges.wrapping_add(1);
-        self.ready = !self.paused;
+        self.marks |= Marks::NEWS;
+        self.ready = !self.marks.contains(Marks::PAUSED);
         self.ended |= ended;
     }
 
     /// Whether an operation of this side completes apart from the port, or was started on another handle than `me`.
     pub(super) fn is_awaited(&self, me: usize) -> bool {
         let elsewhere = |tag: Tag| tag.apart || tag.owner != me;
-        let mut queued = self.front.iter().chain(&self.rest);
-        queued.any(|block| elsewhere(Tag::of(block))) || self.current.is_some_and(elsewhere)
+        self.queued().any(|block| elsewhere(Tag::of(block))) || self.current(me, 0).is_some_and(elsewhere)
     }
 
     /// Readiness does not count until `go_on`: an attempt may itself cause some.
     pub(super) fn pause(&mut self) {
-        self.paused = true;
+        self.marks |= Marks::PAUSED;
         self.ready = false;
     }
 
     pub(super) fn go_on(&mut self) {
-        self.paused = false;
+        self.marks -= Marks::PAUSED;
         self.event(false);
     }
 
     /// The front has changed otherwise than by completing: what comes now may not wait for the same thing.
     pub(super) fn try_anew(&mut self) {
-        self.ready = !self.paused;
+        self.ready = !self.marks.contains(Marks::PAUSED);
     }
 }
 
@@ -153,7 +245,7 @@ mod tests {
 
     #[test]
     fn the_order_holds_when_some_are_taken_out_and_one_comes_back() {
-        let mut direction = Direction::default();
+        let mut direction = Direction::untried();
         (1..=6).for_each(|id| direction.push_back(block(id)));
         let first = direction.pop().unwrap();
         let mut taken = Vec::new();

@@ -179,21 +179,22 @@ impl File {
         }
         let flags = rustix::fs::fcntl_getfl(&fd)?;
         let mode = flags & OFlags::RWMODE;
-        let class = Class::File {
-            align: if flags.contains(OFlags::DIRECT) { Some(alignment(&fd)) } else { None },
-            readable: mode != OFlags::WRONLY,
-            writable: mode != OFlags::RDONLY,
-        };
-        Ok(File(Handle::new(class, fd, Facts::empty())))
+        let mut facts = Facts::empty();
+        facts.set(Facts::READABLE, mode != OFlags::WRONLY);
+        facts.set(Facts::WRITABLE, mode != OFlags::RDONLY);
+        let align = if flags.contains(OFlags::DIRECT) { Some(alignment(&fd)) } else { None };
+        let handle = Handle::new(Class::File, fd, facts);
+        if let Some(align) = align {
+            handle.set_align(align);
+        }
+        Ok(File(handle))
     }
 
     /// What an unbuffered file asks for, in bytes: the multiple for offsets and lengths, and the one for
     /// addresses. `None` for a buffered file.
     pub fn alignment(&self) -> Option<(u64, usize)> {
-        match self.0.class {
-            Class::File { align: Some(align), .. } => Some((align.offset, align.memory)),
-            _ => None,
-        }
+        let align = self.0.extra()?.align?;
+        Some((align.offset, align.memory))
     }
 
     /// Its size in bytes (`GetFileSizeEx`).
@@ -222,8 +223,8 @@ impl File {
     /// ```
     pub fn set_len(&self, len: u64) -> Result<(), Status> {
         let fd = self.0.fd()?;
-        match self.0.class {
-            Class::File { writable: false, .. } => Err(Status::ACCESS_DENIED),
+        match self.0.nature.contains(Facts::WRITABLE) {
+            false => Err(Status::ACCESS_DENIED),
             _ if len > most_file_size() && len > self.len()? => Err(Status::FILE_TOO_LARGE),
             _ => Ok(rustix::fs::ftruncate(&*fd, len)?),
         }

@@ -14,6 +14,8 @@ use bitflags::bitflags;
 
 use super::direction::{Direction, Side, Tag};
 use super::signal::{InFlight, Sort};
+use super::sleep::Sleeper;
+use crate::driver::descriptor::Descriptor;
 use crate::driver::epoll::EventFlags;
 use crate::object::body::Local;
 use crate::op::OpId;
@@ -43,12 +45,7 @@ pub(super) enum Class {
     Stream,
     Datagram,
     Pipe,
-    /// A file, and what it was opened for; unbuffered ones move whole blocks between aligned addresses.
-    File {
-        align: Option<Align>,
-        readable: bool,
-        writable: bool,
-    },
+    File,
 }
 
 /// What an unbuffered file asks of offsets and lengths, and of addresses, in bytes.
@@ -59,7 +56,7 @@ pub(super) struct Align {
 }
 
 bitflags! {
-    /// What has become of a socket.
+    /// What has become of a socket; and what a handle is by nature.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub(super) struct Facts: u16 {
         const BOUND = 1;
@@ -77,6 +74,9 @@ bitflags! {
         const LEAVING = 256;
         /// Sending is to be shut when what waits in the queue has gone out.
         const END_DUE = 512;
+        /// What a file was opened for.
+        const READABLE = 1024;
+        const WRITABLE = 2048;
     }
 }
 
@@ -97,32 +97,51 @@ pub(crate) struct Handle {
     newest: AtomicU64,
     /// Operations between start and packet, and whether threads may wait for the handle.
     pub(super) in_flight: InFlight,
-    /// What they wait for; most handles have none.
-    pub(super) object: OnceLock<Arc<Local>>,
-    /// The group of its completion routines, once one was started; never that of another handle.
-    routines: OnceLock<NonZeroUsize>,
+    /// What most handles do without.
+    extra: OnceLock<Box<Extra>>,
     closed: AtomicBool,
 }
 
+/// What most handles do without, and what is made is kept.
+#[derive(Default)]
+pub(super) struct Extra {
+    /// What threads wait for that wait for the handle.
+    pub(super) object: OnceLock<Arc<Local>>,
+    /// The group of its completion routines, once one was started; never that of another handle.
+    routines: OnceLock<NonZeroUsize>,
+    /// Of an unbuffered file.
+    pub(super) align: Option<Align>,
+}
+
 pub(super) struct State {
-    pub(super) fd: Option<Arc<OwnedFd>>,
+    pub(super) fd: Option<Descriptor>,
     pub(super) rx: Direction,
     pub(super) tx: Direction,
     pub(super) facts: Facts,
     pub(super) modes: Modes,
+    /// A direction has paused, and the service will try it again.
+    pub(super) paused: bool,
     pub(super) next_id: u64,
+    /// How the connection failed, once somebody was told; the kernel tells it once.
+    pub(super) broken: Option<Status>,
+    /// What the receive that sleeps needs again.
+    pub(super) sleeper: Option<Sleeper>,
+    seldom: Option<Box<Seldom>>,
+}
+
+/// What becomes of few handles.
+#[derive(Default)]
+pub(super) struct Seldom {
     /// Set while the service thread watches the descriptor, for want of a port.
     pub(super) watched_by_service: Option<u64>,
     /// File transfers that are with the backend, and their names there.
     pub(super) transfers: Vec<(Tag, u64)>,
     /// Accepted sockets whose first data an accept waits for.
     pub(super) children: Vec<Arc<Handle>>,
-    /// How the connection failed, once somebody was told; the kernel tells it once.
-    pub(super) broken: Option<Status>,
-    /// A direction has paused, and the service will try it again.
-    pub(super) paused: bool,
     /// The accept that is to put its connection here.
     pub(super) engaged_by: Option<(Weak<Handle>, OpId)>,
+    /// Where the handle is whose accept waits here for first data, or was the last to.
+    pub(super) adopter: usize,
 }
 
 impl State {
@@ -131,6 +150,28 @@ impl State {
             Side::Rx => &mut self.rx,
             Side::Tx => &mut self.tx,
         }
+    }
+
+    pub(super) fn seldom(&self) -> Option<&Seldom> {
+        self.seldom.as_deref()
+    }
+
+    pub(super) fn seldom_mut(&mut self) -> &mut Seldom {
+        self.seldom.get_or_insert_default()
+    }
+
+    pub(super) fn watched_by_service(&self) -> Option<u64> {
+        self.seldom()?.watched_by_service
+    }
+
+    fn unwatched(&mut self) -> Option<u64> {
+        self.seldom.as_mut()?.watched_by_service.take()
+    }
+
+    /// The operation that is being performed on a side of the handle at `me`.
+    pub(super) fn current(&mut self, side: Side, me: usize) -> Option<Tag> {
+        let adopter = self.seldom().map_or(0, |seldom| seldom.adopter);
+        self.side(side).current(me, adopter)
     }
 
     pub(super) fn name(&mut self) -> OpId {
@@ -144,32 +185,44 @@ impl Handle {
         Arc::new_cyclic(|me| Handle {
             class,
             me: me.clone(),
-            nature: facts & Facts::INTERNET,
+            nature: facts & (Facts::INTERNET | Facts::READABLE | Facts::WRITABLE),
             link: OnceLock::new(),
             state: Lock::new(State {
-                fd: Some(Arc::new(fd)),
+                fd: Some(Descriptor::new(fd)),
                 rx: Direction::untried(),
                 tx: Direction::untried(),
                 facts,
                 modes: Modes::empty(),
-                next_id: 0,
-                watched_by_service: None,
-                transfers: Vec::new(),
-                children: Vec::new(),
-                broken: None,
                 paused: false,
-                engaged_by: None,
+                next_id: 0,
+                broken: None,
+                sleeper: None,
+                seldom: None,
             }),
             newest: AtomicU64::new(0),
             in_flight: InFlight::default(),
-            object: OnceLock::new(),
-            routines: OnceLock::new(),
+            extra: OnceLock::new(),
             closed: AtomicBool::new(false),
         })
     }
 
+    /// What was made of what most do without.
+    pub(super) fn extra(&self) -> Option<&Extra> {
+        self.extra.get().map(|extra| &**extra)
+    }
+
+    pub(super) fn extra_made(&self) -> &Extra {
+        self.extra.get_or_init(Box::default)
+    }
+
+    /// A file, before anybody has it: what it asks for if it is unbuffered.
+    pub(super) fn set_align(&self, align: Align) {
+        let set = self.extra.set(Box::new(Extra { align: Some(align), ..Extra::default() }));
+        debug_assert!(set.is_ok(), "a file that nobody has used has nothing else");
+    }
+
     /// The descriptor, for calls that are not operations.
-    pub(super) fn fd(&self) -> Result<Arc<OwnedFd>, Status> {
+    pub(super) fn fd(&self) -> Result<Descriptor, Status> {
         self.state.lock().fd.clone().ok_or(Status::INVALID_HANDLE)
     }
 
@@ -191,7 +244,7 @@ impl Handle {
         // What is under way may be waited for by somebody who can't rely on the port's workers.
         if state.rx.is_idle()
             && state.tx.is_idle()
-            && let Some(token) = state.watched_by_service.take()
+            && let Some(token) = state.unwatched()
         {
             service()?.detach(Some(fd.as_fd()), token);
         }
@@ -212,7 +265,7 @@ impl Handle {
 
     /// Files are always ready and can't be watched.
     pub(super) fn is_polled(&self) -> bool {
-        !matches!(self.class, Class::File { .. })
+        self.class != Class::File
     }
 
     /// An operation may have to wait: somebody must be told when it can go on. The port's workers are, if it has
@@ -221,12 +274,13 @@ impl Handle {
         if self.link.get().is_some() && !elsewhere {
             return Ok(());
         }
-        if state.watched_by_service.is_some() || !self.is_polled() {
+        if state.watched_by_service().is_some() || !self.is_polled() {
             return Ok(());
         }
         let fd = state.fd.clone().ok_or(Status::INVALID_HANDLE)?;
         let me = self.me.upgrade().ok_or(Status::INVALID_HANDLE)?;
-        state.watched_by_service = Some(service()?.attach(fd.as_fd(), weak_source(&me))?);
+        let token = service()?.attach(fd.as_fd(), weak_source(&me))?;
+        state.seldom_mut().watched_by_service = Some(token);
         Ok(())
     }
 
@@ -241,7 +295,7 @@ impl Handle {
             return;
         }
         // Under the lock: who is to be watched again at once must not find it watched still.
-        if let Some(token) = state.watched_by_service.take()
+        if let Some(token) = state.unwatched()
             && let Ok(service) = service()
         {
             service.detach(state.fd.as_ref().map(|fd| fd.as_fd()), token);
@@ -272,6 +326,7 @@ impl Handle {
     pub(super) fn routines(&self) -> NonZeroUsize {
         static NEXT: AtomicUsize = AtomicUsize::new(1);
         *self
+            .extra_made()
             .routines
             .get_or_init(|| NonZeroUsize::new(NEXT.fetch_add(1, Relaxed)).unwrap_or(NonZeroUsize::MAX))
     }
@@ -346,7 +401,8 @@ impl Handle {
             let mut state = self.state.lock();
             let Some(fd) = state.fd.take() else { return Err(Status::INVALID_HANDLE) };
             self.closed.store(true, Release);
-            (fd, state.watched_by_service.take(), state.engaged_by.take())
+            let engaged_by = state.seldom.as_mut().and_then(|seldom| seldom.engaged_by.take());
+            (fd, state.unwatched(), engaged_by)
         };
         // So that the association ends here if nothing else is under way.
         self.began(Sort::Silent);
@@ -459,7 +515,7 @@ impl Drop for Handle {
         if !*self.closed.get_mut() {
             let state = self.state.lock();
             let fd = state.fd.as_ref().map(|fd| fd.as_fd());
-            if let Some(token) = state.watched_by_service
+            if let Some(token) = state.watched_by_service()
                 && let Ok(service) = service()
             {
                 service.detach(fd, token);

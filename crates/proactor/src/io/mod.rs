@@ -13,6 +13,7 @@ mod routine;
 mod rules;
 mod run;
 mod signal;
+mod sleep;
 mod socket;
 mod started;
 mod thread;

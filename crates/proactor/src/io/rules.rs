@@ -6,6 +6,7 @@
 use super::direction::Side;
 use super::handle::{Class, Facts, Handle, State};
 use super::perform::{ASKED, Done, PEER_CLOSED, SHUT};
+use crate::driver::descriptor::Descriptor;
 use crate::op::block::{Block, Flags, Kind};
 use crate::service::service;
 use crate::status::Status;
@@ -95,7 +96,7 @@ impl Handle {
             && matches!(done, Done::Status(Status::SUCCESS))
             && block.bytes == 0
             && block.bufs.len() > 0
-            && state.tx.current.is_some()
+            && state.tx.performs()
     }
 
     /// What an end says about the socket; and what a socket that was reset makes of an end.
@@ -189,7 +190,7 @@ impl Handle {
 
     /// Shuts sending once nothing waits to be sent any more, if that is due.
     pub(super) fn end_if_due(&self, state: &mut State) {
-        let idle = state.tx.is_empty() && state.tx.current.is_none();
+        let idle = state.tx.is_empty() && !state.tx.performs();
         if idle && state.facts.contains(Facts::END_DUE) {
             state.facts -= Facts::END_DUE;
             if let Some(fd) = &state.fd {
@@ -210,10 +211,10 @@ impl Handle {
         if let Some(link) = self.link.get() {
             link.sink.watch(fd.as_fd(), link.token)?;
         }
-        if let Some(token) = state.watched_by_service {
+        if let Some(token) = state.watched_by_service() {
             service()?.watch(fd.as_fd(), token)?;
         }
-        state.fd = Some(std::sync::Arc::new(fd));
+        state.fd = Some(Descriptor::new(fd));
         state.facts = facts;
         state.broken = None;
         for side in [Side::Rx, Side::Tx] {

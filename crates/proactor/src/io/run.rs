@@ -111,7 +111,7 @@ impl Handle {
     /// Sockets and pipes.
     pub(super) fn begin_stream(self: &Arc<Self>, mut block: Irp) -> Result<Begun, Refusal> {
         let side = side_of(block.kind);
-        let (fd, edges, facts) = {
+        let (fd, facts) = {
             let mut state = self.state.lock();
             let Some(fd) = state.fd.clone() else { return Err((Status::INVALID_HANDLE, block)) };
             // An operation that may have to wait needs somebody who tells it when it can go on.
@@ -130,20 +130,19 @@ impl Handle {
                 block.id = state.name();
             }
             let facts = state.facts;
-            let direction = state.side(side);
             self.began(Sort::of(&block));
             if waits {
                 let id = block.id;
-                direction.push_back(block);
+                state.push_back(side, block);
+                self.let_sleep(&mut state, side);
                 return Ok(Begun::Pending(id));
             }
-            direction.busy = true;
-            direction.current = Some(Tag::of(&block));
-            (fd, direction.edges, facts)
+            state.side(side).begin(Tag::of(&block), self.place());
+            (fd, facts)
         };
         let step = perform(&fd, self.class, &mut block, facts | self.nature);
         drop(fd);
-        self.first_step(side, block, step, edges)
+        self.first_step(side, block, step)
     }
 
     /// What the try at the start came to.
@@ -152,7 +151,6 @@ impl Handle {
         side: Side,
         block: Irp,
         step: Step,
-        edges: u32,
     ) -> Result<Begun, Refusal> {
         let id = block.id;
         let always_pending = block.flags.contains(Flags::ALWAYS_PENDING);
@@ -160,7 +158,7 @@ impl Handle {
             let mut state = self.state.lock();
             let skip = state.modes.contains(Modes::SKIP_COMPLETION_PORT_ON_SUCCESS) && block.route.is_port();
             let closed = state.fd.is_none();
-            match self.settle(&mut state, side, block, step, edges, closed) {
+            match self.settle(&mut state, side, block, step, closed) {
                 Settled::Waits => {
                     let again = state.side(side).ready;
                     drop(state);
@@ -219,7 +217,7 @@ impl Handle {
     /// `mine`: this thread has kept the side from the operation before, so that none overtakes it.
     fn run_on(self: &Arc<Self>, side: Side, mut direct: Option<&mut Option<Irp>>, mut mine: bool) {
         loop {
-            let (fd, mut block, edges, facts) = {
+            let (fd, mut block, facts) = {
                 let mut state = self.state.lock();
                 let facts = state.facts;
                 let fd = state.fd.clone();
@@ -228,18 +226,20 @@ impl Handle {
                     return;
                 }
                 direction.busy = false;
-                let (Some(fd), true) = (fd, direction.ready) else { return };
-                let Some(block) = direction.pop() else { return };
-                direction.busy = true;
-                direction.current = Some(Tag::of(&block));
-                (fd, block, direction.edges, facts)
+                let (Some(fd), true) = (fd, direction.ready) else {
+                    self.let_sleep(&mut state, side);
+                    return;
+                };
+                let Some(block) = state.pop(side) else { return };
+                state.side(side).begin(Tag::of(&block), self.place());
+                (fd, block, facts)
             };
             let step = perform(&fd, self.class, &mut block, facts | self.nature);
             drop(fd);
             let settled = {
                 let mut state = self.state.lock();
                 let closed = state.fd.is_none();
-                let settled = self.settle(&mut state, side, block, step, edges, closed);
+                let settled = self.settle(&mut state, side, block, step, closed);
                 let direction = state.side(side);
                 direction.busy |= matches!(&settled, Settled::Over(..));
                 mine = direction.busy;
@@ -286,7 +286,7 @@ impl Handle {
         }
         let owner = block.owner.clone().and_then(|owner| owner.downcast::<Handle>().ok());
         let Some(owner) = owner else { unreachable!("an operation under way has its handle") };
-        owner.state.lock().children.retain(|child| !std::ptr::eq(&**child, self));
+        owner.state.lock().seldom_mut().children.retain(|child| !std::ptr::eq(&**child, self));
         owner.complete(block, status);
     }
 
@@ -303,18 +303,15 @@ impl Handle {
         side: Side,
         mut block: Irp,
         step: Step,
-        edges: u32,
         closed: bool,
     ) -> Settled {
         let direction = state.side(side);
-        direction.current = None;
-        direction.busy = !direction.is_empty();
-        let cancelled = std::mem::take(&mut direction.cancel_current);
+        let (news, cancelled) = direction.end();
         let unsure = matches!(&step, Step::Done { done, .. } if self.is_unsure(state, &block, done));
         let direction = state.side(side);
         match step {
             Step::Done { done, drained } if !unsure => {
-                if drained && direction.edges == edges && !direction.ended {
+                if drained && !news && !direction.ended {
                     direction.ready = false;
                 }
                 self.end_if_due(state);
@@ -324,14 +321,14 @@ impl Handle {
                     Done::Elsewhere(_) if closed || cancelled => Settled::Over(block, Status::CANCELLED),
                     Done::Elsewhere(child) => {
                         // Here, so that at every moment one of the two queues shows it to who cancels.
-                        child.state.lock().rx.push_back(block);
-                        state.children.push(child.clone());
+                        child.adopt(self.place(), block);
+                        state.seldom_mut().children.push(child.clone());
                         Settled::Elsewhere(child)
                     }
                 }
             }
             _ => {
-                if direction.edges == edges && !unsure {
+                if !news && !unsure {
                     direction.ready = false;
                 }
                 if closed || cancelled || self.is_abandoned(&block) {
@@ -355,6 +352,7 @@ impl Handle {
                     }
                     _ => {}
                 }
+                self.let_sleep(state, side);
                 Settled::Waits
             }
         }

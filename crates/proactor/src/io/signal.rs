@@ -84,11 +84,11 @@ impl InFlight {
 impl Handle {
     /// The object, made when it is first asked for: set, unless an operation is under way that will set it.
     pub(super) fn object(&self) -> &Arc<Local> {
-        let object = self.object.get_or_init(|| {
+        let object = self.extra_made().object.get_or_init(|| {
             let kind = match self.class {
                 Class::Stream | Class::Datagram => "socket",
                 Class::Pipe => "pipe",
-                Class::File { .. } => "file",
+                Class::File => "file",
             };
             Local::new(kind, State::Latch { set: false })
         });
@@ -105,7 +105,7 @@ impl Handle {
 
     #[cold]
     pub(super) fn unsignal(&self) {
-        if let Some(object) = self.object.get() {
+        if let Some(object) = self.extra().and_then(|extra| extra.object.get()) {
             object.header.change(State::reset);
         }
     }
@@ -116,7 +116,7 @@ impl Handle {
         if self.modes().contains(Modes::SKIP_SET_EVENT_ON_HANDLE) {
             return;
         }
-        if let Some(object) = self.object.get() {
+        if let Some(object) = self.extra().and_then(|extra| extra.object.get()) {
             object.header.signal(State::set);
         }
     }

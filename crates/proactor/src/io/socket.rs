@@ -357,7 +357,7 @@ impl Socket {
             return Err(Status::CONNECTION_INVALID);
         }
         if how != How::Receive {
-            if state.tx.is_empty() && state.tx.current.is_none() {
+            if state.tx.is_empty() && !state.tx.performs() {
                 net::shutdown(&*fd, Shutdown::Write)?;
             } else {
                 state.facts |= Facts::END_DUE;

@@ -13,9 +13,10 @@ use rustix::io::{Errno, ReadWriteFlags};
 
 use super::direction::Tag;
 use super::file::most_file_size;
-use super::handle::{Class, Handle, Modes};
+use super::handle::{Class, Facts, Handle, Modes};
 use super::run::Begun;
 use super::signal::Sort;
+use crate::driver::descriptor::Descriptor;
 use crate::driver::file::{self, Action, Request};
 use crate::op::block::{Block, Flags, Kind, MAX_BUFS};
 use crate::op::slab::Irp;
@@ -28,17 +29,19 @@ const MOST: u64 = i64::MAX as u64;
 
 impl Handle {
     pub(super) fn begin_transfer(self: &Arc<Self>, mut block: Irp) -> Result<Begun, Refusal> {
-        let Class::File { align, readable, writable } = self.class else {
+        if self.class != Class::File {
             return Err((Status::INVALID_PARAMETER, block));
-        };
+        }
+        let needs = if block.kind == Kind::Read { Facts::READABLE } else { Facts::WRITABLE };
         // S300: Linux would flush what is open for reading only.
-        if !(if block.kind == Kind::Read { readable } else { writable }) {
+        if !self.nature.contains(needs) {
             return Err((Status::ACCESS_DENIED, block));
         }
         if block.kind == Kind::Write && block.offset == u64::MAX {
             // S286
             block.flags |= Flags::APPEND;
         }
+        let align = self.extra().and_then(|extra| extra.align);
         let whole = block.bufs.len() as u64;
         let beyond = block.kind != Kind::Flush
             && !block.flags.contains(Flags::APPEND)
@@ -90,14 +93,14 @@ impl Handle {
         }
     }
 
-    fn submit(&self, mut block: Irp, fd: Arc<std::os::fd::OwnedFd>) {
+    fn submit(&self, mut block: Irp, fd: Descriptor) {
         /// Names a transfer among all that are with the backend.
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let name = NEXT.fetch_add(1, Relaxed);
         block.seldom_mut().file = Some(fd);
         let closed = {
             let mut state = self.state.lock();
-            state.transfers.push((Tag::of(&block), name));
+            state.seldom_mut().transfers.push((Tag::of(&block), name));
             state.fd.is_none()
         };
         file::backend().submit(name, Box::new(block));
@@ -108,7 +111,7 @@ impl Handle {
     }
 
     fn transferred(&self, block: Irp, end: Result<(), Errno>) {
-        self.state.lock().transfers.retain(|(tag, _)| tag.id != block.id);
+        self.state.lock().seldom_mut().transfers.retain(|(tag, _)| tag.id != block.id);
         let nothing_read = block.kind == Kind::Read && block.bytes == 0 && block.bufs.len() > 0;
         let status = match end {
             Ok(()) if nothing_read => Status::END_OF_FILE,

@@ -4,7 +4,6 @@
 
 use std::any::Any;
 use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -16,6 +15,7 @@ use super::control::Control;
 use super::element::Parts;
 use super::pool::BufPool;
 use super::slab::Irp;
+use crate::driver::descriptor::Descriptor;
 use crate::status::Status;
 use crate::sync::thread::ThreadNo;
 
@@ -182,7 +182,7 @@ pub(crate) struct Seldom {
     /// What comes, or goes, beside a datagram.
     pub(crate) control: Option<Box<Control>>,
     /// The file, while a backend moves its data.
-    pub(crate) file: Option<Arc<OwnedFd>>,
+    pub(crate) file: Option<Descriptor>,
     /// The accepted socket of an accept.
     pub(crate) other: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -190,7 +190,11 @@ pub(crate) struct Seldom {
 impl Block {
     #[allow(clippy::new_ret_no_self, reason = "a block is nowhere but in its place")]
     pub(crate) fn new(kind: Kind) -> Irp {
-        Irp::new(Block {
+        Irp::new(Block::blank(kind))
+    }
+
+    pub(crate) fn blank(kind: Kind) -> Block {
+        Block {
             kind,
             stage: 0,
             flags: Flags::empty(),
@@ -205,7 +209,7 @@ impl Block {
             pool: None,
             owner: None,
             seldom: None,
-        })
+        }
     }
 
     pub(crate) fn seldom(&self) -> Option<&Seldom> {

@@ -309,7 +309,6 @@ impl Irp {
     }
 
     /// Its name; none on the heap.
-    #[cfg_attr(not(test), allow(dead_code, reason = "for faces that name operations by number"))]
     pub(crate) fn id(&self) -> Option<BlockId> {
         let slot = self.index();
         (slot != HEAP).then(|| BlockId { slot, generation: self.generation().load(Relaxed) })

@@ -32,10 +32,48 @@ const CHUNKS: usize = 20;
 /// As many handles as a port can have.
 pub(crate) const MOST_HANDLES: u32 = FIRST * ((1 << CHUNKS) - 1);
 
-struct Slot<K> {
-    generation: u32,
-    /// The key is taken out when the port closes.
-    entry: Option<(Option<K>, Weak<dyn Source>)>,
+/// Each beside its generation, so that a slot takes one word more than what is in it.
+enum Slot<K> {
+    Free(u32),
+    /// The port is closed, and the key was taken out.
+    Keyless(u32, Weak<dyn Source>),
+    Used(u32, K, Weak<dyn Source>),
+}
+
+impl<K> Slot<K> {
+    fn generation(&self) -> u32 {
+        match self {
+            Slot::Free(generation) | Slot::Keyless(generation, _) | Slot::Used(generation, ..) => *generation,
+        }
+    }
+
+    fn source(&self) -> Option<&Weak<dyn Source>> {
+        match self {
+            Slot::Free(_) => None,
+            Slot::Keyless(_, source) | Slot::Used(_, _, source) => Some(source),
+        }
+    }
+
+    fn key(&self) -> Option<&K> {
+        match self {
+            Slot::Used(_, key, _) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// Takes the key out and leaves the handle.
+    fn take_key(&mut self) -> Option<K> {
+        match std::mem::replace(self, Slot::Free(0)) {
+            Slot::Used(generation, key, source) => {
+                *self = Slot::Keyless(generation, source);
+                Some(key)
+            }
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
 }
 
 type Chunk<K> = OnceLock<Box<[Lock<Slot<K>>]>>;
@@ -76,45 +114,45 @@ impl<K: Clone> Table<K> {
         };
         let Some(slot) = self.slot(index) else { unreachable!("the limit is within the chunks") };
         let mut slot = slot.lock();
-        assert!(slot.entry.is_none(), "a free slot is empty");
-        slot.entry = Some((Some(key), source));
-        Ok(u64::from(slot.generation) << 32 | u64::from(index))
+        let Slot::Free(generation) = *slot else { unreachable!("a free slot is empty") };
+        *slot = Slot::Used(generation, key, source);
+        Ok(u64::from(generation) << 32 | u64::from(index))
     }
 
     /// Returns the key, to be dropped where nothing is locked: it is the user's, and its drop may run anything.
     pub(crate) fn remove(&self, token: u64) -> Option<K> {
         let slot = self.slot(token as u32)?;
-        let entry = {
+        let old = {
             let mut slot = slot.lock();
-            if slot.generation != (token >> 32) as u32 || slot.entry.is_none() {
+            let generation = slot.generation();
+            if generation != (token >> 32) as u32 || slot.source().is_none() {
                 return None;
             }
-            slot.generation = slot.generation.wrapping_add(1);
-            slot.entry.take()
+            std::mem::replace(&mut *slot, Slot::Free(generation.wrapping_add(1)))
         };
         let mut free = self.free.lock();
         free.slots.push(token as u32);
         self.used.fetch_sub(1, Relaxed);
         drop(free);
-        entry.and_then(|(key, _)| key)
+        if let Slot::Used(_, key, _) = old { Some(key) } else { None }
     }
 
     /// Takes all keys out; the handles stay.
     pub(crate) fn take_keys(&self) -> Vec<K> {
         let slots = self.chunks.iter().map_while(OnceLock::get).flatten();
-        slots.filter_map(|slot| slot.lock().entry.as_mut().and_then(|(key, _)| key.take())).collect()
+        slots.filter_map(|slot| slot.lock().take_key()).collect()
     }
 
     pub(crate) fn key(&self, token: u64) -> Option<K> {
-        self.with(token, |(key, _)| copy(key.as_ref()?))
+        self.with(token, |slot| copy(slot.key()?))
     }
 
     /// The key is missing if the port is closed, or if it can't be copied.
     pub(crate) fn lookup(&self, token: u64) -> Option<(Option<K>, Arc<dyn Source>)> {
         // The source first: a key that was cloned for nothing would be dropped under the slot's lock.
-        self.with(token, |(key, source)| {
-            let source = source.upgrade()?;
-            Some((key.as_ref().and_then(copy), source))
+        self.with(token, |slot| {
+            let source = slot.source()?.upgrade()?;
+            Some((slot.key().and_then(copy), source))
         })
     }
 
@@ -122,7 +160,7 @@ impl<K: Clone> Table<K> {
     pub(crate) fn for_each(&self, mut visit: impl FnMut(Arc<dyn Source>)) {
         for chunk in self.chunks.iter().map_while(OnceLock::get) {
             for slot in chunk {
-                let source = slot.lock().entry.as_ref().and_then(|(_, source)| source.upgrade());
+                let source = slot.lock().source().and_then(Weak::upgrade);
                 if let Some(source) = source {
                     visit(source);
                 }
@@ -130,25 +168,17 @@ impl<K: Clone> Table<K> {
         }
     }
 
-    fn with<R>(
-        &self,
-        token: u64,
-        read: impl FnOnce(&(Option<K>, Weak<dyn Source>)) -> Option<R>,
-    ) -> Option<R> {
+    fn with<R>(&self, token: u64, read: impl FnOnce(&Slot<K>) -> Option<R>) -> Option<R> {
         let slot = self.slot(token as u32)?.lock();
-        if slot.generation != (token >> 32) as u32 {
-            return None;
-        }
-        read(slot.entry.as_ref()?)
+        if slot.generation() == (token >> 32) as u32 { read(&slot) } else { None }
     }
 
     fn slot(&self, index: u32) -> Option<&Lock<Slot<K>>> {
         // Chunk n begins at FIRST * (2^n - 1).
         let chunk = (index / FIRST + 1).ilog2();
         let begin = FIRST * ((1 << chunk) - 1);
-        let slots = self.chunks.get(chunk as usize)?.get_or_init(|| {
-            (0..FIRST << chunk).map(|_| Lock::new(Slot { generation: 0, entry: None })).collect()
-        });
+        let slots = self.chunks.get(chunk as usize)?;
+        let slots = slots.get_or_init(|| (0..FIRST << chunk).map(|_| Lock::new(Slot::Free(0))).collect());
         slots.get((index - begin) as usize)
     }
 }
