@@ -146,12 +146,7 @@ impl Handle {
     }
 
     /// What the try at the start came to.
-    fn first_step(
-        self: &Arc<Self>,
-        side: Side,
-        block: Irp,
-        step: Step,
-    ) -> Result<Begun, Refusal> {
+    fn first_step(self: &Arc<Self>, side: Side, block: Irp, step: Step) -> Result<Begun, Refusal> {
         let id = block.id;
         let always_pending = block.flags.contains(Flags::ALWAYS_PENDING);
         let (settled, skip, mine) = {
@@ -297,14 +292,7 @@ impl Handle {
 
     /// After a step, under the lock: what is known now, and whether the operation is done. The side is free if it
     /// waits on, or nobody waits behind it.
-    fn settle(
-        &self,
-        state: &mut State,
-        side: Side,
-        mut block: Irp,
-        step: Step,
-        closed: bool,
-    ) -> Settled {
+    fn settle(&self, state: &mut State, side: Side, mut block: Irp, step: Step, closed: bool) -> Settled {
         let direction = state.side(side);
         let (news, cancelled) = direction.end();
         let unsure = matches!(&step, Step::Done { done, .. } if self.is_unsure(state, &block, done));

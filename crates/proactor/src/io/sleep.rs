@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use super::direction::{Side, Tag};
 use super::handle::{Handle, State};
-use crate::op::block::{Block, Bufs, Kind};
 use crate::op::BufPool;
+use crate::op::block::{Block, Bufs, Kind};
 use crate::op::slab::{Irp, Reserved};
 use crate::status::Status;
 
@@ -147,8 +147,7 @@ mod tests {
     fn others_that_come_behind_it_are_served_behind_it() {
         let (port, ours, theirs) = pair();
         let pool = BufPool::new(1, 8);
-        let started: Vec<_> =
-            (0..3).map(|_| ours.recv(Recv::pooled(&pool)).unwrap().id().unwrap()).collect();
+        let started: Vec<_> = (0..3).map(|_| ours.recv(Recv::pooled(&pool)).unwrap().id().unwrap()).collect();
         assert!(!sleeps(&ours) && ours.pending() == 3);
         send(&theirs, "abc");
         let done: Vec<_> = (0..3).map(|_| next(&port)).collect();

@@ -28,11 +28,13 @@ impl Element {
     /// What is wrong with the file is said by the start: `INVALID_HANDLE` when it is closed, `ACCESS_DENIED` when it is
     /// not open for reading, `INVALID_PARAMETER` when it is unbuffered, or the range goes beyond the last offset.
     pub fn file(file: &File, offset: u64, len: u64) -> Element {
-        let fd = match file.0.class {
-            Class::File { readable: false, .. } => Err(Status::ACCESS_DENIED),
+        let fd = if !file.0.nature.contains(Facts::READABLE) {
+            Err(Status::ACCESS_DENIED)
+        } else if file.alignment().is_some() {
             // Its pages are in no cache, and an end of a send is no multiple of anything.
-            Class::File { align: Some(_), .. } => Err(Status::INVALID_PARAMETER),
-            _ => file.0.fd(),
+            Err(Status::INVALID_PARAMETER)
+        } else {
+            file.0.fd()
         };
         Element::File(FilePart { fd, offset, len })
     }
@@ -131,7 +133,7 @@ impl Handle {
         let Some(fd) = &state.fd else { return false };
         let by_port =
             self.link.get().is_some_and(|link| link.sink.watch_anew(fd.as_fd(), link.token).is_ok());
-        let by_service = state.watched_by_service.is_some_and(|token| {
+        let by_service = state.watched_by_service().is_some_and(|token| {
             service().is_ok_and(|service| service.watch_anew(fd.as_fd(), token).is_ok())
         });
         by_port || by_service

@@ -2,11 +2,10 @@
 
 use std::fmt;
 use std::io::IoSlice;
-use std::os::fd::OwnedFd;
-use std::sync::Arc;
 
 use super::block::MAX_BUFS;
 use super::buf::Buf;
+use crate::driver::descriptor::Descriptor;
 use crate::status::Status;
 
 /// The highest offset the kernel has.
@@ -31,7 +30,7 @@ impl From<Buf> for Element {
 /// A range of an open file. It keeps the file's descriptor open, also when the file's handle is closed.
 pub struct FilePart {
     /// Or why it can't be sent, which a start says.
-    pub(crate) fd: Result<Arc<OwnedFd>, Status>,
+    pub(crate) fd: Result<Descriptor, Status>,
     pub(crate) offset: u64,
     /// 0: to the end, wherever that is when it is reached.
     pub(crate) len: u64,
@@ -94,7 +93,7 @@ pub(crate) enum Next<'a> {
     },
     /// From this offset on; so much at most, or to the end.
     File {
-        fd: &'a Arc<OwnedFd>,
+        fd: &'a Descriptor,
         offset: u64,
         left: Option<u64>,
     },
@@ -216,7 +215,7 @@ mod tests {
 
     fn file(len: u64) -> Element {
         let fd = std::fs::File::open("/dev/null").unwrap();
-        Element::File(FilePart { fd: Ok(Arc::new(fd.into())), offset: 10, len })
+        Element::File(FilePart { fd: Ok(Descriptor::new(fd.into())), offset: 10, len })
     }
 
     fn memory(text: &'static str) -> Element {
@@ -268,7 +267,7 @@ mod tests {
     fn what_goes_beyond_the_last_offset_can_not_be_sent() {
         let part = |offset, len| FilePart { fd: Err(Status::INVALID_HANDLE), offset, len };
         let open = |offset, len| FilePart {
-            fd: Ok(Arc::new(std::fs::File::open("/dev/null").unwrap().into())),
+            fd: Ok(Descriptor::new(std::fs::File::open("/dev/null").unwrap().into())),
             ..part(offset, len)
         };
         assert_eq!(part(0, 0).check(), Err(Status::INVALID_HANDLE));
