@@ -36,7 +36,8 @@ pub enum Reason {
 pub enum Timeout {
     /// No message in either direction.
     Idle,
-    /// No first message after the connection.
+    /// No first message after the connection. On a datagram socket also: no second one after an answer, or it had to
+    /// make room for later ones of which as little is known.
     HalfOpen,
     /// The peer did not read what was sent to it.
     SlowReader,
@@ -166,6 +167,8 @@ counters! {
     messages_dropped
     /// Messages that were queued when their session broke.
     messages_lost
+    /// Datagrams that were dropped: too long, or more than wait for a session's handler.
+    datagrams_dropped
 }
 
 impl Counters {

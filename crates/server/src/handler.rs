@@ -8,8 +8,8 @@ use crate::session::Session;
 
 /// Messages that a session has handled, and the time it may take for them, before others have their turn. One message
 /// is always handled.
-const MESSAGES: usize = 128;
-const MILLIS: u32 = 2;
+pub(crate) const MESSAGES: usize = 128;
+pub(crate) const MILLIS: u32 = 2;
 
 /// What a server does with its sessions.
 ///
@@ -40,6 +40,8 @@ pub(crate) trait Face: Send {
     /// Goes on with a message that had begun. What is left then is kept with the session: of a message that is not
     /// whole, or of all that came when the session has had its turn.
     fn feed(&mut self, session: &Session, rest: Assembler, data: &[u8]) -> Result<Turn, FrameError>;
+    /// A message by itself.
+    fn datagram(&mut self, session: &Session, data: &[u8]);
     /// False when the handler panicked.
     fn closed(&mut self, session: &Session, reason: Reason) -> bool;
 }
@@ -57,6 +59,19 @@ fn caught<R>(call: impl FnOnce() -> R) -> Option<R> {
     catch_unwind(AssertUnwindSafe(call)).ok()
 }
 
+/// Has a message handled; the time then, in milliseconds, or none if the session takes no more.
+fn handle<H: Handler>(handler: &H, state: &mut H::State, session: &Session, message: &[u8]) -> Option<u32> {
+    if !session.handling() {
+        return None;
+    }
+    let handled = caught(|| handler.message(session, state, message));
+    let now = session.handled();
+    if handled.is_none() {
+        session.panicked();
+    }
+    handled.map(|()| now)
+}
+
 impl<H: Handler> Face for Side<H> {
     fn connected(&mut self, session: &Session) -> bool {
         if let Some(handler) = session.handler::<H>() {
@@ -72,20 +87,18 @@ impl<H: Handler> Face for Side<H> {
         let (framing, most) = session.framing();
         let (begun, mut messages) = (session.now(), 0);
         let fed = rest.turn(framing, most, data, |message| {
-            if !session.handling() {
-                return Turn::Stop;
-            }
-            let handled = caught(|| handler.message(session, state, message));
-            let now = session.handled();
-            if handled.is_none() {
-                session.panicked();
-                return Turn::Stop;
-            }
+            let Some(now) = handle(handler, state, session, message) else { return Turn::Stop };
             messages += 1;
             if messages == MESSAGES || now.wrapping_sub(begun) >= MILLIS { Turn::Pause } else { Turn::On }
         });
         session.keep_rest(rest);
         fed
+    }
+
+    fn datagram(&mut self, session: &Session, data: &[u8]) {
+        if let (Some(state), Some(handler)) = (&mut self.0, session.handler::<H>()) {
+            handle(handler, state, session, data);
+        }
     }
 
     fn closed(&mut self, session: &Session, reason: Reason) -> bool {

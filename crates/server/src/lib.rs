@@ -54,6 +54,7 @@
 #![warn(missing_docs)]
 
 mod chunks;
+mod datagrams;
 mod end;
 mod framing;
 mod handler;

@@ -14,6 +14,9 @@ use proactor::Status;
 pub struct Limits {
     /// Sessions at one time. A connection beyond is closed at once and counted as refused.
     pub sessions: usize,
+    /// Of the sessions on a datagram socket those that are half open: nothing has shown yet that somebody is at their
+    /// address. See [`Builder::listen_datagrams`](crate::Builder::listen_datagrams).
+    pub half_open: usize,
     /// Bytes of a message, in either direction, without its framing. A peer's longer one is
     /// [`FrameError::TooLong`](crate::FrameError::TooLong). Raw messages are bounded by `receive_buffer`, too.
     pub message: usize,
@@ -24,7 +27,8 @@ pub struct Limits {
     /// Bytes that one receive brings at most.
     pub receive_buffer: usize,
     /// Buffers for receives, for all sessions together; made when first needed, and kept. A session lends one only
-    /// while what it received is handled. One that gets none ends with `NO_BUFS`.
+    /// from when something came until it is handled. One that gets none waits for its turn again; one that gets none
+    /// many times in a row ends with `NO_BUFS`.
     pub receive_buffers: usize,
 }
 
@@ -32,6 +36,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             sessions: 1 << 16,
+            half_open: 1024,
             message: 64 << 10,
             queue_messages: 1024,
             queue_bytes: 1 << 20,
@@ -44,7 +49,14 @@ impl Default for Limits {
 impl Limits {
     /// `INVALID_PARAMETER` where nothing could be served.
     pub(crate) fn check(&self, workers: usize) -> Result<(), Status> {
-        let least = [self.sessions, self.message, self.queue_messages, self.queue_bytes, self.receive_buffer];
+        let least = [
+            self.sessions,
+            self.half_open,
+            self.message,
+            self.queue_messages,
+            self.queue_bytes,
+            self.receive_buffer,
+        ];
         if least.contains(&0) || self.sessions >= u32::MAX as usize || self.receive_buffers < workers {
             return Err(Status::INVALID_PARAMETER);
         }

@@ -3,28 +3,31 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::atomic::{AtomicUsize, Ordering::*};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use proactor::{Address, BufPool, Modes, Op, Packet, Port, Socket, Status, Workers, op, processors};
 
+use crate::datagrams::Datagrams;
 use crate::end::{Counters, Counts, one};
 use crate::framing::{FrameError, Framing};
 use crate::handler::{Handler, Side};
 use crate::limits::{Full, Limits, Periods, Timeouts};
 use crate::room::{Delivery, Frame, deliver};
-use crate::session::{Apart, Inner, Session, Waiter};
+use crate::session::{Apart, Inner, Outgoing, Session, Waiter};
 use crate::table::{SessionId, Table};
 use crate::wheel::Wheel;
 
 /// Accepts under way at once, so that a burst of connections is taken by several workers.
 const ACCEPTS: usize = 4;
-/// Accepts refused one after the other, each for a connection that failed before, until something else must be wrong.
-const ACCEPT_TRIES: usize = 64;
+/// Starts refused one after the other, each for something that failed before, until something else must be wrong.
+const TRIES: usize = 64;
 /// Then it is tried again after so long.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(50);
+/// No datagram is longer.
+const DATAGRAM: usize = 1 << 16;
 /// Posts a session can have in the queue: either token, or the end.
 const POSTS: usize = 3;
 
@@ -32,6 +35,8 @@ const POSTS: usize = 3;
 #[derive(Clone)]
 pub(crate) enum Key {
     Listener,
+    /// A datagram socket, which is the sessions' own.
+    Datagrams,
     Session(Session),
 }
 
@@ -41,8 +46,10 @@ pub(crate) enum Event {
     Receive(op::Recv),
     /// It had its turn of messages; the receive token.
     Resume(op::Recv),
+    /// It had its turn of datagrams; the receive token.
+    Attend,
     /// It had its turns of sends; the send token.
-    Send(op::Send),
+    Send(Outgoing),
     /// The sends are through and the peer had ended before; the receive token.
     Finish,
 }
@@ -59,9 +66,12 @@ pub(crate) struct Shared {
     pub(crate) wheel: Wheel,
     /// Of the type that all sessions are made for.
     pub(crate) handler: Box<dyn Any + Send + Sync>,
-    listener: Socket,
-    table: Table,
+    pub(crate) datagrams: Datagrams,
+    pub(crate) listener: Socket,
+    pub(crate) table: Table,
     workers: usize,
+    /// No more sessions are let in.
+    stopping: AtomicBool,
     /// Workers that wait for room in a queue.
     waiters: AtomicUsize,
     /// Locked to tell, or to wait for, the last session's end.
@@ -149,16 +159,47 @@ impl Builder {
         self.serve(Socket::listen(address)?, handler)
     }
 
+    /// Serves the datagrams that come to a UDP address: each address that they come from is a session, and each of
+    /// them a message, also an empty one. Does not block.
+    ///
+    /// What a session is sent goes out a message a datagram, of at most 65,507 bytes. While its handler runs, a few
+    /// datagrams wait for it; more are dropped, and so are those longer than a message may be. A session ends by its
+    /// [idle](Timeouts::idle) time, which has to be set, or by this side; for a peer can't end it.
+    ///
+    /// Addresses can be forged. A session is *half open* until its peer speaks again after it was sent something. There
+    /// are at most [`Limits::half_open`] of those: a new one ends the oldest, as [`Timeout::HalfOpen`](crate::Timeout).
+    /// A flood of forged addresses then displaces its own, and a peer that answers within the time in which so many
+    /// more come gets through. Who forges an address can guess when to speak again: a protocol that has to be sure
+    /// sends a number that its peer has to repeat, and [aborts](crate::Session::abort) sessions that do not.
+    ///
+    /// Fails as [`listen`](Builder::listen) does, and with `INVALID_PARAMETER` without an idle time, or with a framing
+    /// that is not [raw](Framing::raw).
+    pub fn listen_datagrams<H: Handler>(
+        self,
+        address: impl ToSocketAddrs,
+        handler: H,
+    ) -> Result<Server, Status> {
+        self.limits.check(self.workers)?;
+        if !self.framing.is_raw() || self.timeouts.idle.is_none() {
+            return Err(Status::INVALID_PARAMETER);
+        }
+        self.run(Socket::udp(address)?, Key::Datagrams, handler)
+    }
+
     /// Serves what connects to a stream socket that listens already: one at a Unix path, or inherited.
     pub fn serve<H: Handler>(self, listener: Socket, handler: H) -> Result<Server, Status> {
         self.limits.check(self.workers)?;
+        self.run(listener, Key::Listener, handler)
+    }
+
+    fn run<H: Handler>(self, listener: Socket, key: Key, handler: H) -> Result<Server, Status> {
         let limits = proactor::Limits {
             workers: self.workers,
             posts: self.limits.sessions.saturating_mul(POSTS),
             handles: (self.limits.sessions + ACCEPTS).min(1 << 20),
         };
         let port = Port::with_limits(self.concurrency, limits)?;
-        listener.associate(&port, Key::Listener)?;
+        listener.associate(&port, key.clone())?;
         let periods = Periods::new(&self.timeouts);
         let shared = Arc::new(Shared {
             port,
@@ -171,7 +212,9 @@ impl Builder {
             full: self.full,
             counters: Counters::default(),
             handler: Box::new(handler),
+            datagrams: Datagrams::default(),
             listener,
+            stopping: AtomicBool::new(false),
             workers: self.workers,
             waiters: AtomicUsize::new(0),
             last: Mutex::new(()),
@@ -186,10 +229,14 @@ impl Builder {
             workers.join();
             return Err(Status::TOO_MANY_THREADS);
         };
-        for _ in 0..ACCEPTS {
-            shared.accept(op::Accept::new());
+        let datagrams = matches!(key, Key::Datagrams);
+        match key {
+            Key::Datagrams => {
+                shared.receive_datagram(op::RecvFrom::new(vec![0; shared.limits.message.min(DATAGRAM)]));
+            }
+            _ => (0..ACCEPTS).for_each(|_| shared.accept(op::Accept::new())),
         }
-        Ok(Server { sessions: Sessions(shared), running: Some(Running { workers, wheel }) })
+        Ok(Server { sessions: Sessions(shared), running: Some(Running { workers, wheel, datagrams }) })
     }
 }
 
@@ -200,11 +247,21 @@ impl Shared {
         match (packet.key, packet.op) {
             (_, Op::Accept(accept)) => self.accepted::<H>(accept),
             (Key::Session(session), Op::Recv(recv)) => session.receive_completed(recv),
-            (Key::Session(session), Op::Send(send)) => session.send_completed(send),
+            (Key::Session(session), Op::Send(send)) => {
+                let result = send.result();
+                session.send_completed(Outgoing::Stream(send), result);
+            }
+            (Key::Session(session), Op::Transmit(transmit)) => {
+                let result = transmit.result();
+                session.send_completed(Outgoing::File(transmit), result);
+            }
             (Key::Session(session), Op::Posted(Event::Receive(recv))) => session.receive_again(recv),
             (Key::Session(session), Op::Posted(Event::Resume(recv))) => session.resume(recv),
             (Key::Session(session), Op::Posted(Event::Send(send))) => session.pump(send),
             (Key::Session(session), Op::Posted(Event::Finish)) => session.finish(),
+            (Key::Session(session), Op::Posted(Event::Attend)) => session.attend(),
+            (Key::Datagrams, Op::RecvFrom(recv)) => self.datagram_came::<H>(recv),
+            (Key::Datagrams, Op::SendTo(send)) => self.datagram_sent(send),
             _ => {}
         }
     }
@@ -213,19 +270,40 @@ impl Shared {
         WORKS_FOR.get() == std::ptr::from_ref(self).addr()
     }
 
-    fn accept(&self, mut accept: op::Accept) {
+    fn accept(&self, accept: op::Accept) {
+        self.start_again(accept, |socket, accept| socket.accept(accept).map(drop));
+    }
+
+    /// Starts what has to be under way for as long as the socket is open.
+    pub(crate) fn start_again<O>(
+        &self,
+        mut op: O,
+        start: impl Fn(&Socket, O) -> Result<(), proactor::Refused<O>>,
+    ) {
         let mut tries = 0;
-        while let Err(refused) = self.listener.accept(accept) {
+        while let Err(refused) = start(&self.listener, op) {
             if self.listener.is_closed() {
                 return;
             }
             one(&self.counters.refused);
-            accept = refused.op;
+            op = refused.op;
             tries += 1;
-            if tries % ACCEPT_TRIES == 0 {
-                proactor::blocking(|| std::thread::sleep(ACCEPT_PAUSE));
+            if tries % TRIES == 0 {
+                proactor::blocking(|| std::thread::sleep(PAUSE));
             }
         }
+    }
+
+    /// A session may have ended before its last send did.
+    fn datagram_sent(&self, send: op::SendTo) {
+        if let Some(session) = self.table.get(SessionId::from_u64(send.tag() as u64)) {
+            let result = send.result();
+            session.send_completed(Outgoing::Datagram(send), result);
+        }
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(SeqCst)
     }
 
     fn accepted<H: Handler>(self: &Arc<Self>, mut accept: op::Accept) {
@@ -260,7 +338,7 @@ impl Shared {
             self.gone(id);
             return None;
         }
-        if self.listener.is_closed() {
+        if self.is_stopping() {
             // A shutdown may have looked for sessions before this was one.
             session.leave();
         }
@@ -343,6 +421,8 @@ pub struct Server {
 struct Running {
     workers: Workers,
     wheel: JoinHandle<()>,
+    /// The socket is the sessions' own, and not for listening.
+    datagrams: bool,
 }
 
 impl Server {
@@ -390,14 +470,18 @@ impl Server {
     fn stop(&mut self, within: Duration) -> Counts {
         let shared = &self.sessions.0;
         let Some(running) = self.running.take() else { return self.sessions.counts() };
-        // It is ours and closed once.
-        let _ = shared.listener.close();
+        shared.stopping.store(true, SeqCst);
+        if !running.datagrams {
+            // It is ours. One for datagrams still has to send.
+            let _ = shared.listener.close();
+        }
         let deadline = Instant::now().checked_add(within);
         shared.table.all().iter().for_each(Session::leave);
         if !shared.wait_until_sealed(deadline) {
             self.evict_all();
         }
         shared.wheel.stop();
+        let _ = shared.listener.close();
         shared.port.close();
         running.workers.join();
         // It runs nothing of the user's, so it does not panic.

@@ -15,6 +15,8 @@ use proactor_server::{Framing, Handler, Server, Session, Timeouts};
 const SESSIONS: usize = 10_000;
 /// What is made once, and the first doublings of tables, are not a session's.
 const WARM_UP: usize = 600;
+/// Peers that come together; a divisor of both.
+const BATCH: usize = 50;
 
 /// What the session layer may add to a socket with a receive under way, in bytes: session, place in the table,
 /// timers, and what the allocator needs beside them.
@@ -41,7 +43,7 @@ impl Peers {
         Peers(command.spawn().unwrap())
     }
 
-    /// One more connects. With words, those go out in pieces and come back.
+    /// So many more connect. With words, those go out in pieces and come back.
     fn come(&mut self, count: usize, words: bool) {
         let kind = if words { "speak" } else { "stay" };
         writeln!(self.0.stdin.as_mut().unwrap(), "{count} {kind}").unwrap();
@@ -67,15 +69,15 @@ fn be_peers(address: &str) {
     for line in std::io::stdin().lock().lines() {
         let line = line.unwrap();
         let (count, kind) = line.split_once(' ').unwrap();
-        for _ in 0..count.parse().unwrap() {
-            let mut peer = TcpStream::connect(address).unwrap();
+        for _ in 0..count.parse::<usize>().unwrap() / BATCH {
+            let mut batch: Vec<_> = (0..BATCH).map(|_| TcpStream::connect(address).unwrap()).collect();
             if kind == "speak" {
                 // Cut up, so that buffers, queues and unfinished messages have been in use.
-                peer.write_all(b"one\ntwo\nthr").unwrap();
-                peer.write_all(b"ee\n").unwrap();
-                peer.read_exact(&mut [0; 14]).unwrap();
+                batch.iter_mut().for_each(|peer| peer.write_all(b"one\ntwo\nthr").unwrap());
+                batch.iter_mut().for_each(|peer| peer.write_all(b"ee\n").unwrap());
+                batch.iter_mut().for_each(|peer| peer.read_exact(&mut [0; 14]).unwrap());
             }
-            peers.push(peer);
+            peers.append(&mut batch);
         }
         println!("done");
     }

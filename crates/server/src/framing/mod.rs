@@ -185,6 +185,11 @@ impl Framing {
         self.layer.as_ref().map(|make| make()).transpose()
     }
 
+    /// Whether each piece that comes is a message.
+    pub(crate) fn is_raw(&self) -> bool {
+        matches!(self.kind, Kind::Raw) && self.layer.is_none()
+    }
+
     /// A message as the framing has it, before any layer. Fails with [`FrameError::TooLong`] beyond `most` bytes or beyond what the
     /// prefix can say, and otherwise as the framing does.
     pub fn encode(&self, message: &[u8], most: usize) -> Result<Vec<u8>, FrameError> {

@@ -6,9 +6,10 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar};
 
-use proactor::{Buf, op};
+use proactor::{Buf, File, op};
 
 use super::State;
+use super::datagram::Peer;
 use crate::end::Reason;
 use crate::framing::Assembler;
 
@@ -21,6 +22,8 @@ pub(super) struct Busy {
     /// The beginning of a message that is not whole, or what waits for the session's next turn.
     pub(super) rest: Assembler,
     pub(super) reason: Option<Reason>,
+    /// Datagrams that are still to be handled.
+    pub(super) inbox: VecDeque<Box<[u8]>>,
     /// What waits behind the send under way.
     pub(super) queue: VecDeque<Entry>,
     /// Bytes in the queue and under way.
@@ -31,12 +34,42 @@ pub(super) struct Busy {
     pub(super) room: Option<Arc<Condvar>>,
 }
 
+/// So much of a file goes out in one send, so that its progress is seen and nothing behind it starves.
+const SEGMENT: u64 = 256 << 10;
+
 /// Something to send.
 pub(super) enum Entry {
     /// A message as it goes on the wire.
     Message(Buf),
     /// What a layer has to say by itself.
     Own(Buf),
+    /// A part of a file, which is not empty.
+    File(Box<Range>),
+}
+
+/// What is still to be sent of a file, and before it.
+pub(super) struct Range {
+    pub(super) head: Buf,
+    pub(super) file: File,
+    pub(super) offset: u64,
+    pub(super) left: u64,
+}
+
+/// A send to start, or one that is done.
+pub(crate) enum Outgoing {
+    Stream(op::Send),
+    Datagram(op::SendTo),
+    File(op::Transmit),
+}
+
+impl Outgoing {
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Outgoing::Stream(send) => send.bytes(),
+            Outgoing::Datagram(send) => send.bytes(),
+            Outgoing::File(transmit) => transmit.bytes(),
+        }
+    }
 }
 
 impl Entry {
@@ -44,12 +77,13 @@ impl Entry {
     pub(super) fn weight(&self) -> usize {
         match self {
             Entry::Message(buf) | Entry::Own(buf) => buf.len(),
+            Entry::File(range) => range.head.len(),
         }
     }
 
     fn messages(&self) -> usize {
         match self {
-            Entry::Message(_) => 1,
+            Entry::Message(_) | Entry::File(_) => 1,
             Entry::Own(_) => 0,
         }
     }
@@ -61,7 +95,10 @@ pub(super) struct Flight {
     /// How much of the queue it is.
     entries: usize,
     pub(super) messages: usize,
-    pub(super) bytes: usize,
+    /// The memory of it.
+    bytes: usize,
+    /// What it puts on the wire.
+    pub(super) length: usize,
     /// When it began, in milliseconds of the wheel.
     pub(super) since: u32,
 }
@@ -71,12 +108,14 @@ impl Flight {
         self.entries += 1;
         self.messages += entry.messages();
         self.bytes += entry.weight();
+        self.length += entry.weight();
     }
 }
 
 impl Busy {
     fn is_idle(&self) -> bool {
-        self.entries() == 0 && self.waiting == 0 && self.reason.is_none() && self.rest.is_empty()
+        let received = !self.rest.is_empty() || !self.inbox.is_empty();
+        self.entries() == 0 && self.waiting == 0 && self.reason.is_none() && !received
     }
 
     fn entries(&self) -> usize {
@@ -89,30 +128,61 @@ impl Busy {
     }
 
     /// The next send: as much of the queue as goes into one.
-    pub(super) fn gather(&mut self, now: u32) -> Option<op::Send> {
+    pub(super) fn gather(&mut self, now: u32, peer: Option<&Peer>) -> Option<Outgoing> {
         let first = self.queue.pop_front()?;
-        Some(self.start(first, now))
+        Some(self.start(first, now, peer))
     }
 
-    /// A send that begins with this entry.
-    pub(super) fn start(&mut self, first: Entry, now: u32) -> op::Send {
+    /// A send that begins with this entry; to a peer on a datagram socket it is the only one.
+    pub(super) fn start(&mut self, first: Entry, now: u32, peer: Option<&Peer>) -> Outgoing {
         self.flight = Flight { since: now, ..Flight::default() };
-        self.flight.carry(&first);
-        let (Entry::Message(first) | Entry::Own(first)) = first;
-        if self.queue.is_empty() {
-            return op::Send::new(first);
+        match (first, peer) {
+            (Entry::Message(buf), Some(peer)) => {
+                (self.flight.entries, self.flight.messages) = (1, 1);
+                (self.flight.bytes, self.flight.length) = (buf.len(), buf.len());
+                Outgoing::Datagram(op::SendTo::new(buf, peer.address).with_tag(peer.tag))
+            }
+            (Entry::File(range), _) => Outgoing::File(self.start_file(range)),
+            (first, _) => Outgoing::Stream(self.start_bufs(first)),
         }
-        let mut bufs = vec![first];
-        while bufs.len() < GATHERED
-            && let Some(next) = self.queue.front()
-            && self.flight.bytes + next.weight() <= GATHERED_BYTES
-            && let Some(next) = self.queue.pop_front()
-        {
-            self.flight.carry(&next);
-            let (Entry::Message(next) | Entry::Own(next)) = next;
-            bufs.push(next);
+    }
+
+    fn start_bufs(&mut self, first: Entry) -> op::Send {
+        let mut bufs = Vec::new();
+        let mut next = Some(first);
+        while let Some(entry) = next {
+            self.flight.carry(&entry);
+            match entry {
+                Entry::Message(buf) | Entry::Own(buf) if bufs.is_empty() && self.queue.is_empty() => {
+                    return op::Send::new(buf);
+                }
+                Entry::Message(buf) | Entry::Own(buf) => bufs.push(buf),
+                Entry::File(_) => unreachable!("a file is not gathered"),
+            }
+            let bytes = self.flight.bytes;
+            let fits =
+                |next: &Entry| !matches!(next, Entry::File(_)) && bytes + next.weight() <= GATHERED_BYTES;
+            let more = bufs.len() < GATHERED && self.queue.front().is_some_and(fits);
+            next = if more { self.queue.pop_front() } else { None };
         }
         op::Send::gather(bufs)
+    }
+
+    /// The next segment. What is left stays first in the queue.
+    fn start_file(&mut self, mut range: Box<Range>) -> op::Transmit {
+        let head = std::mem::take(&mut range.head);
+        let length = range.left.min(SEGMENT);
+        self.flight.bytes = head.len();
+        self.flight.length = head.len() + length as usize;
+        let transmit = op::Transmit::file(&range.file, range.offset, length);
+        range.offset += length;
+        range.left -= length;
+        if range.left > 0 {
+            self.queue.push_front(Entry::File(range));
+        } else {
+            (self.flight.entries, self.flight.messages) = (1, 1);
+        }
+        if head.is_empty() { transmit } else { transmit.head(head) }
     }
 
     /// The send under way has ended.

@@ -31,6 +31,7 @@ impl Session {
     /// Nothing more is accepted or handled.
     pub(super) fn closing(&self, state: &mut State, reason: Reason) {
         state.phase = Phase::Closing;
+        self.settle_newcomer(state);
         state.reason(reason);
         state.tell_waiting();
     }
@@ -60,8 +61,12 @@ impl Session {
             return;
         }
         state.phase = Phase::Broken;
+        self.settle_newcomer(&mut state);
         state.reason(reason);
         state.tell_waiting();
+        if self.peer().is_some() {
+            return self.break_peer(&mut state);
+        }
         drop(state);
         if !reason.lets_arrive() {
             let _ = self.0.socket.set_linger(Some(Duration::ZERO));
@@ -82,9 +87,13 @@ impl Session {
             let lost = busy.messages();
             busy.queue.clear();
             busy.rest.clear();
+            busy.inbox.clear();
             (busy.reason.unwrap_or(Reason::PeerEnded), lost)
         };
-        let _ = self.0.socket.close();
+        match self.peer() {
+            Some(peer) => shared.datagrams.forget(&peer.address, self.0.id),
+            None => drop(self.0.socket.close()),
+        }
         add(&shared.counters.messages_lost, lost);
         if !self.face().closed(self, reason) {
             one(&shared.counters.panics);
@@ -102,7 +111,7 @@ impl Session {
         let open = state.phase == Phase::Open && !state.handling;
         let quiet = open && !state.sending;
         let flight = state.busy.as_ref().map(|busy| busy.flight).unwrap_or_default();
-        let slow = flight.bytes.div_ceil(SLOW_BYTES).max(1) as u32;
+        let slow = flight.length.div_ceil(SLOW_BYTES).max(1) as u32;
         // A session that is closing does not wait for ever, also where slow readers have all the time they want.
         let closing = (state.phase == Phase::Closing).then_some(periods.linger);
         let times = [

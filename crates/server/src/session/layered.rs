@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::busy::Entry;
+use super::datagram::Peer;
 use super::{Phase, Session};
 use crate::end::{Reason, SendError};
 use crate::framing::{FrameError, Layer};
@@ -14,6 +15,8 @@ use crate::framing::{FrameError, Layer};
 /// What only some sessions have.
 pub(crate) enum Apart {
     Layer(Mutex<Box<dyn Layer>>),
+    /// It is one of many on a datagram socket.
+    Peer(Peer),
 }
 
 /// Calls a layer, which is the user's. A panic is no answer.
@@ -25,6 +28,7 @@ impl Session {
     pub(super) fn layer(&self) -> Option<MutexGuard<'_, Box<dyn Layer>>> {
         match self.0.apart.as_deref()? {
             Apart::Layer(layer) => Some(layer.lock().unwrap_or_else(PoisonError::into_inner)),
+            Apart::Peer(_) => None,
         }
     }
 

@@ -7,6 +7,7 @@
 //! are through. Whoever breaks a session only closes its socket: that brings both tokens back, by their packets.
 
 mod busy;
+mod datagram;
 mod ending;
 mod layered;
 mod receiving;
@@ -15,9 +16,11 @@ mod sending;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use proactor::{Address, Buf, Socket, Status};
+use proactor::{Address, Buf, File, Socket, Status};
 
 use self::busy::Busy;
+pub(crate) use self::busy::Outgoing;
+pub(crate) use self::datagram::Peer;
 pub(crate) use self::layered::Apart;
 pub(crate) use self::sending::Waiter;
 use crate::end::{Reason, SendError};
@@ -134,6 +137,9 @@ impl Session {
 
     /// The peer's address. Fails once the connection is closed.
     pub fn peer_addr(&self) -> Result<Address, Status> {
+        if let Some(peer) = self.peer() {
+            return Ok(peer.address.into());
+        }
         self.0.socket.peer_addr()
     }
 
@@ -161,6 +167,43 @@ impl Session {
     /// [`send`](Session::send).
     pub fn send_frame(&self, frame: &crate::Frame) -> Result<(), SendError> {
         self.push(Buf::from(frame.0.clone()))
+    }
+
+    /// Sends `head` and then `len` bytes of a file from `offset`, neither of them framed; with a `len` of 0 only the
+    /// head. In order with what else is sent, and one message in the queue; there only the head counts for its bytes.
+    /// The file's go from the page cache to the socket (`TransmitFile`), in segments of 256 KiB, and a peer has the
+    /// time of a [slow reader](crate::Timeouts::slow_reader) for each.
+    ///
+    /// Blocks, and fails, as [`send`](Session::send) does; with [`SendError::Unsuited`] where a
+    /// [layer](crate::Layer) would have to see the bytes. A file that is shorter than that, or can't be read, ends the
+    /// session when it shows, as [`Reason::Failed`], with `END_OF_FILE` for the first.
+    ///
+    /// ```
+    /// use std::io::Read;
+    /// use proactor_server::{Framing, Handler, Server, Session};
+    ///
+    /// struct OneFile(proactor::File);
+    /// impl Handler for OneFile {
+    ///     type State = ();
+    ///     fn connected(&self, session: &Session) {
+    ///         let _ = session.send_file(b"12 bytes: ", &self.0, 3, 12);
+    ///         session.close();
+    ///     }
+    ///     fn message(&self, _: &Session, _: &mut (), _: &[u8]) {}
+    /// }
+    ///
+    /// # let path = std::env::temp_dir().join(format!("proactor-send-file-{}", std::process::id()));
+    /// # std::fs::write(&path, "0123456789abcdef")?;
+    /// let file = OneFile(proactor::File::open(&path)?);
+    /// let server = Server::builder(Framing::raw()).listen("127.0.0.1:0", file)?;
+    /// let mut got = String::new();
+    /// std::net::TcpStream::connect(server.local_addr()?)?.read_to_string(&mut got)?;
+    /// assert_eq!(got, "12 bytes: 3456789abcde");
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn send_file(&self, head: &[u8], file: &File, offset: u64, len: u64) -> Result<(), SendError> {
+        self.push_file(head, file, offset, len)
     }
 
     /// Ends the session in good order: nothing more is accepted or handled, what is queued goes out, then the peer has

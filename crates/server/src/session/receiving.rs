@@ -1,8 +1,9 @@
 //! Receiving and handling, by the holder of the receive token.
 
+use std::sync::atomic::Ordering::Acquire;
 use std::sync::{MutexGuard, PoisonError};
 
-use proactor::{Started, op};
+use proactor::{Started, Status, op};
 
 use super::busy::Entry;
 use super::{Phase, Session, TURNS};
@@ -10,6 +11,9 @@ use crate::end::{Reason, add, one};
 use crate::framing::{Assembler, Turn};
 use crate::handler::Face;
 use crate::server::Event;
+
+/// How often a receive that found no buffer is tried again.
+const BUFFER_TRIES: usize = 64;
 
 /// What the holder of the receive token does next.
 enum Next {
@@ -24,14 +28,17 @@ impl Session {
     /// A new session: tells the handler, and starts the first receive.
     pub(crate) fn begin(&self) {
         self.begin_layer();
+        self.connect_handler();
+        self.receive(op::Recv::pooled(&self.0.shared.pool), 0);
+    }
+
+    pub(super) fn connect_handler(&self) {
         self.0.state().handling = true;
         let connected = self.face().connected(self);
         self.handled();
         if !connected {
-            one(&self.0.shared.counters.panics);
-            self.fail(Reason::Panicked);
+            self.panicked();
         }
-        self.receive(op::Recv::pooled(&self.0.shared.pool), 0);
     }
 
     pub(super) fn face(&self) -> MutexGuard<'_, dyn Face + 'static> {
@@ -50,10 +57,7 @@ impl Session {
                     Next::Nothing => return,
                 },
                 Ok(_) => return,
-                Err(refused) => {
-                    self.fail(Reason::Failed(refused.status));
-                    return self.finish();
-                }
+                Err(refused) => return self.not_received(refused.op, refused.status),
             }
             turn += 1;
         }
@@ -92,8 +96,7 @@ impl Session {
             }
             Ok(count) => add(&self.0.shared.counters.bytes_in, count),
             Err(status) => {
-                self.fail(Reason::Failed(status));
-                self.finish();
+                self.not_received(recv, status);
                 return Next::Nothing;
             }
         }
@@ -103,6 +106,17 @@ impl Session {
             _ => self.feed(recv.data()),
         };
         self.fed(recv, paused)
+    }
+
+    fn not_received(&self, recv: op::Recv, status: Status) {
+        // All buffers may be with receives whose packets are still in the queue: behind those it is tried again. What
+        // came stays in the socket meanwhile.
+        let tries = recv.tag();
+        if status == Status::NO_BUFS && tries < BUFFER_TRIES {
+            return self.post(Event::Receive(recv.into_send().into_recv().with_tag(tries + 1)));
+        }
+        self.fail(Reason::Failed(status));
+        self.finish();
     }
 
     /// Has the handler see the messages in what came, for as long as its turn is. Whether there are more.
@@ -123,7 +137,7 @@ impl Session {
             return Next::Nothing;
         }
         // To a send and back: the buffer goes home and the block is used again.
-        let recv = recv.into_send().into_recv();
+        let recv = recv.into_send().into_recv().with_tag(0);
         if paused { Next::Resume(recv) } else { Next::Receive(recv) }
     }
 
@@ -178,7 +192,9 @@ impl Session {
             return false;
         }
         state.handling = true;
-        state.opened = true;
+        if self.peer().is_none_or(|peer| peer.answered.load(Acquire)) {
+            self.settle_newcomer(&mut state);
+        }
         one(&self.0.shared.counters.messages_in);
         true
     }

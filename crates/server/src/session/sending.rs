@@ -1,12 +1,14 @@
 //! Sending: a bounded queue, and the send token that takes from it.
 
-use std::sync::atomic::{AtomicUsize, Ordering::AcqRel};
+use std::sync::atomic::{AtomicUsize, Ordering::*};
 use std::sync::{MutexGuard, PoisonError};
 
-use proactor::{Buf, How, Started, Status, op};
+use proactor::{Buf, File, How, Status};
 
-use super::busy::Entry;
+use super::busy::{Entry, Outgoing, Range};
+use super::datagram::MOST;
 use super::{Phase, Session, State, TURNS};
+use crate::FrameError;
 use crate::end::{Reason, SendError, add, one};
 use crate::limits::Full;
 use crate::server::{Event, Key};
@@ -14,11 +16,19 @@ use crate::server::{Event, Key};
 impl Session {
     /// Sends what the framing made of a message.
     pub(super) fn push(&self, frame: Buf) -> Result<(), SendError> {
-        if frame.is_empty() {
-            return Ok(());
+        let peer = self.peer();
+        match peer {
+            None if frame.is_empty() => return Ok(()),
+            Some(_) if frame.len() > MOST => {
+                return Err(FrameError::TooLong { claimed: frame.len(), most: MOST }.into());
+            }
+            _ => {}
         }
         let state = self.admit(self.0.state(), frame.len())?;
-        if self.0.apart.is_none() {
+        if let Some(peer) = peer {
+            peer.answered.store(true, Release);
+        }
+        if peer.is_some() || self.0.apart.is_none() {
             self.enqueue(state, Entry::Message(frame));
             return Ok(());
         }
@@ -28,6 +38,20 @@ impl Session {
             Some(layer) => self.push_sealed(layer, &frame),
             None => Err(SendError::Closed),
         }
+    }
+
+    pub(super) fn push_file(&self, head: &[u8], file: &File, offset: u64, len: u64) -> Result<(), SendError> {
+        if self.0.apart.is_some() {
+            return Err(SendError::Unsuited);
+        }
+        if len == 0 {
+            return self.push(Buf::from(head.to_vec()));
+        }
+        let state = self.admit(self.0.state(), head.len())?;
+        let head = Buf::from(head.to_vec());
+        let range = Range { head, file: file.clone(), offset, left: len };
+        self.enqueue(state, Entry::File(Box::new(range)));
+        Ok(())
     }
 
     /// Queues something for which there is room, and sends it if nothing is being sent.
@@ -41,7 +65,7 @@ impl Session {
             return;
         }
         assert!(busy.queue.is_empty(), "with a queue the send token is out");
-        let send = busy.start(entry, now);
+        let send = busy.start(entry, now, self.peer());
         drop(state);
         self.pump(send);
     }
@@ -89,34 +113,46 @@ impl Session {
     }
 
     /// The next send with the send token, or the token back.
-    fn next_send(&self, state: &mut State) -> Option<op::Send> {
+    fn next_send(&self, state: &mut State) -> Option<Outgoing> {
         let now = self.0.shared.wheel.now();
         state.last = now;
         let broken = state.phase == Phase::Broken;
-        let next = if broken { None } else { state.busy().gather(now) };
+        let next = if broken { None } else { state.busy().gather(now, self.peer()) };
         state.sending = next.is_some();
         next
     }
 
     /// Starts sends for as long as they are done at once. Called with the send token.
-    pub(crate) fn pump(&self, mut send: op::Send) {
+    pub(crate) fn pump(&self, mut send: Outgoing) {
         for _ in 0..TURNS {
-            match self.0.socket.send(send) {
-                Ok(Started::Done(done)) => match self.sent(done) {
+            match self.start_send(send) {
+                Ok(Some(done)) => match self.sent(done) {
                     Some(next) => send = next,
                     None => return,
                 },
-                Ok(_) => return,
-                Err(refused) => return self.not_sent(refused.status),
+                Ok(None) => return,
+                Err(status) => return self.not_sent(status),
             }
         }
         self.post(Event::Send(send));
     }
 
+    /// The send, if it is done at once.
+    fn start_send(&self, send: Outgoing) -> Result<Option<Outgoing>, Status> {
+        let socket = &self.0.socket;
+        Ok(match send {
+            Outgoing::Stream(send) => socket.send(send)?.done().map(Outgoing::Stream),
+            Outgoing::Datagram(send) => socket.send_to(send)?.done().map(Outgoing::Datagram),
+            Outgoing::File(transmit) => socket.transmit(transmit)?.done().map(Outgoing::File),
+        })
+    }
+
     /// A send is out: the next one, with the token.
-    fn sent(&self, send: op::Send) -> Option<op::Send> {
+    fn sent(&self, send: Outgoing) -> Option<Outgoing> {
         let counters = &self.0.shared.counters;
         add(&counters.bytes_out, send.bytes());
+        // Its memory goes before there is room for more.
+        drop(send);
         let mut state = self.0.state();
         let flight = state.busy().landed();
         add(&counters.messages_out, flight.messages);
@@ -138,8 +174,8 @@ impl Session {
     }
 
     /// A packet of a send: the worker has the send token.
-    pub(crate) fn send_completed(&self, send: op::Send) {
-        match send.result() {
+    pub(crate) fn send_completed(&self, send: Outgoing, result: Result<usize, Status>) {
+        match result {
             Ok(_) => {
                 if let Some(next) = self.sent(send) {
                     self.pump(next);
@@ -151,7 +187,12 @@ impl Session {
 
     /// Ends this side if it is to be ended and nothing is left to send.
     pub(super) fn all_sent(&self, state: &mut State) {
-        if state.phase == Phase::Closing && !state.sending && !state.shut {
+        if state.phase != Phase::Closing || state.sending || state.shut {
+            return;
+        }
+        if self.peer().is_some() {
+            self.break_peer(state);
+        } else {
             state.shut = true;
             state.since = self.0.shared.wheel.now();
             // If the connection has failed, the receive tells.
@@ -162,7 +203,8 @@ impl Session {
     /// With the send token back: takes up the receive token if it lies here. The end is told by a worker, for this
     /// thread may be anybody's, with any locks.
     fn unpark(&self, mut state: MutexGuard<'_, State>) {
-        if std::mem::take(&mut state.parked) {
+        // On a datagram socket it lies here also while all is well.
+        if state.phase != Phase::Open && std::mem::take(&mut state.parked) {
             drop(state);
             self.post(Event::Finish);
         }
