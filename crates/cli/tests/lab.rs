@@ -6,12 +6,14 @@ mod common;
 use common::run;
 use serde_json::Value;
 
-const IDEAS: [&str; 19] = [
+const IDEAS: [&str; 21] = [
     "file-offset",
     "file-cache",
     "sync-or-pending",
     "send-order",
     "skip-on-success",
+    "zero-byte-receive",
+    "one-in-flight",
     "concurrency-limit",
     "blocked-worker",
     "release-order",

@@ -42,12 +42,18 @@ pub struct Args {
     /// Own the mutex of this name until killed, for the experiment with an owner that is
     #[arg(long, hide = true, value_name = "NAME")]
     own_mutex: Option<String>,
+    /// Hold idle connections in so many steps, for the experiment that measures their memory
+    #[arg(long, hide = true, value_name = "KIND:STEP")]
+    hold_idle: Option<String>,
 }
 
 /// The command. A wrong name is a mistake in the command line, which ends with 2 as clap's own do.
 pub fn run(args: &Args) -> Result<ExitCode, String> {
     if let Some(name) = &args.own_mutex {
         return experiments::own_mutex(name);
+    }
+    if let Some(order) = &args.hold_idle {
+        return experiments::hold_idle(order);
     }
     if args.list {
         say::line(&table::list(EXPERIMENTS).trim_end());

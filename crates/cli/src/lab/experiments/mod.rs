@@ -10,6 +10,7 @@ mod file_cache;
 mod file_offset;
 mod locks;
 mod mutex_abandoned;
+mod one_in_flight;
 mod pulse;
 mod release_order;
 mod send_order;
@@ -20,8 +21,10 @@ mod thread_exit;
 mod thread_states;
 mod wait_all_atomic;
 mod wait_order;
+mod zero_byte_receive;
 
 pub use self::mutex_abandoned::own_mutex;
+pub use self::zero_byte_receive::hold_idle;
 use super::measure::{Effort, Failure};
 use super::report::Measured;
 
@@ -42,6 +45,8 @@ pub const EXPERIMENTS: &[Experiment] = &[
     sync_or_pending::EXPERIMENT,
     send_order::EXPERIMENT,
     skip_on_success::EXPERIMENT,
+    zero_byte_receive::EXPERIMENT,
+    one_in_flight::EXPERIMENT,
     concurrency_limit::EXPERIMENT,
     blocked_worker::EXPERIMENT,
     release_order::EXPERIMENT,
