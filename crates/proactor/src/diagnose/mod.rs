@@ -17,6 +17,7 @@ pub use self::deadlock::{Deadlock, DeadlockedThread, deadlocks};
 pub use self::report::{Report, report};
 pub use self::serve::{Diagnosis, serve};
 pub use self::thread::{ObjectInfo, ObjectOwner, ThreadInfo, ThreadState, WaitInfo, threads};
+pub use crate::io::ZeroCopyCounts;
 pub use crate::port::{PortSnapshot, WorkerSnapshot, WorkerState};
 
 /// The whole library at one moment.
@@ -34,6 +35,8 @@ pub struct Snapshot {
     pub file_panics: u64,
     /// Times that accepting had to pause because there were no descriptors or no memory.
     pub accept_pauses: u64,
+    /// Sends that asked to be sent without a copy, and how many were copied all the same.
+    pub zero_copy: ZeroCopyCounts,
 }
 
 /// Takes a snapshot. Takes each handle's slot lock for a moment: some 50 ns a handle.
@@ -52,5 +55,6 @@ pub fn snapshot() -> Snapshot {
         file_operations: backend.map_or(0, |backend| backend.in_flight()),
         file_panics: backend.map_or(0, |backend| backend.panics()),
         accept_pauses: crate::trace::accept_pauses(),
+        zero_copy: crate::io::zero_copy_counts(),
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::report::Report;
 use super::thread::{ObjectInfo, ObjectOwner, ThreadInfo, ThreadState, WaitInfo};
-use super::{PortSnapshot, Snapshot, WorkerSnapshot, WorkerState};
+use super::{PortSnapshot, Snapshot, WorkerSnapshot, WorkerState, ZeroCopyCounts};
 use crate::port::Limits;
 
 /// The first line.
@@ -99,6 +99,11 @@ pub(super) fn encode(report: &Report) -> String {
         .put("operations", snapshot.file_operations)
         .put("panics", snapshot.file_panics)
         .put("accept_pauses", snapshot.accept_pauses)
+        .end();
+    line(&mut text, "zero_copy")
+        .put("sends", snapshot.zero_copy.sends)
+        .put("copied", snapshot.zero_copy.copied)
+        .put("fallen_back", snapshot.zero_copy.fallen_back)
         .end();
     for port in &snapshot.ports {
         if !within(&mut text, MOST_PORTS, |text| encode_port(text, port)) {
@@ -253,6 +258,7 @@ pub(super) fn decode(text: &[u8]) -> Option<Report> {
             file_operations: 0,
             file_panics: 0,
             accept_pauses: 0,
+            zero_copy: ZeroCopyCounts::default(),
         },
         threads: Vec::new(),
         omitted: 0,
@@ -312,6 +318,11 @@ fn read(record: &Record<'_>, report: &mut Report) -> Option<()> {
             report.snapshot.file_operations = record.number("operations");
             report.snapshot.file_panics = record.number("panics");
             report.snapshot.accept_pauses = record.number("accept_pauses");
+        }
+        "zero_copy" => {
+            report.snapshot.zero_copy.sends = record.number("sends");
+            report.snapshot.zero_copy.copied = record.number("copied");
+            report.snapshot.zero_copy.fallen_back = record.number("fallen_back");
         }
         "port" => report.snapshot.ports.push(port(record)),
         "worker" => report.snapshot.ports.last_mut()?.workers.push(worker(record)),

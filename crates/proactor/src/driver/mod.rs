@@ -10,3 +10,4 @@ pub(crate) mod proc_stat;
 pub(crate) mod process;
 pub(crate) mod sendfile;
 pub(crate) mod socket;
+pub(crate) mod zero_copy;

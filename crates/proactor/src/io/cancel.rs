@@ -35,7 +35,8 @@ impl Handle {
     pub(super) fn take_where(&self, which: impl Fn(&Tag) -> bool + Copy, cut: &mut Vec<Irp>) -> usize {
         let (transfers, children, mut count) = {
             let mut state = self.state.lock();
-            let mut count = 0;
+            // What the kernel reads from it can't be asked to forget.
+            let mut count = state.held().filter(|tag| which(tag)).count();
             for side in [Side::Rx, Side::Tx] {
                 let performed = state.current(side, self.place()).as_ref().is_some_and(which);
                 let before = cut.len();
@@ -45,8 +46,12 @@ impl Handle {
                     direction.cancel_current();
                     count += 1;
                 }
-                if cut.len() > before {
+                let some = cut.len() > before;
+                if some {
                     direction.try_anew();
+                }
+                if some && side == Side::Tx && self.hold_cut(&mut state, cut, before) {
+                    count += 1;
                 }
             }
             self.end_if_due(&mut state);

@@ -15,6 +15,7 @@ use bitflags::bitflags;
 use super::direction::{Direction, Side, Tag};
 use super::signal::{InFlight, Sort};
 use super::sleep::Sleeper;
+use super::zero_copy::ZeroCopy;
 use crate::driver::descriptor::Descriptor;
 use crate::driver::epoll::EventFlags;
 use crate::object::body::Local;
@@ -77,6 +78,8 @@ bitflags! {
         /// What a file was opened for.
         const READABLE = 1024;
         const WRITABLE = 2048;
+        /// The kernel sends from the caller's pages when asked to.
+        const ZERO_COPY = 4096;
     }
 }
 
@@ -142,6 +145,8 @@ pub(super) struct Seldom {
     pub(super) engaged_by: Option<(Weak<Handle>, OpId)>,
     /// Where the handle is whose accept waits here for first data, or was the last to.
     pub(super) adopter: usize,
+    /// Once something was sent without a copy.
+    pub(super) zero: Option<Box<ZeroCopy>>,
 }
 
 impl State {
@@ -244,6 +249,7 @@ impl Handle {
         // What is under way may be waited for by somebody who can't rely on the port's workers.
         if state.rx.is_idle()
             && state.tx.is_idle()
+            && !state.is_held()
             && let Some(token) = state.unwatched()
         {
             service()?.detach(Some(fd.as_fd()), token);
@@ -291,7 +297,8 @@ impl Handle {
         }
         let mut state = self.state.lock();
         let me = std::ptr::from_ref(self).addr();
-        if state.rx.is_awaited(me) || state.tx.is_awaited(me) {
+        let held = state.held().any(|tag| tag.apart || tag.owner != me);
+        if held || state.rx.is_awaited(me) || state.tx.is_awaited(me) {
             return;
         }
         // Under the lock: who is to be watched again at once must not find it watched still.
@@ -421,6 +428,8 @@ impl Handle {
             let status = self.closing_status(&block);
             self.complete_for_owner(block, status);
         }
+        self.linger(&mut self.state.lock());
+        self.release();
         if let Some((listener, id)) = engaged_by
             && let Some(listener) = listener.upgrade()
         {
@@ -453,9 +462,10 @@ impl Handle {
 
 impl Source for Handle {
     fn ready(self: Arc<Self>, events: EventFlags, direct: bool) -> Option<Irp> {
-        let ended = events.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR);
-        let (rx, tx) = {
+        let (rx, tx, held) = {
             let mut state = self.state.lock();
+            let events = self.hear(&mut state, events);
+            let ended = events.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR);
             // Behind urgent data there may be more, whatever a count says.
             let urgent = events.contains(EventFlags::PRI);
             if ended || urgent || events.contains(EventFlags::IN) {
@@ -465,8 +475,12 @@ impl Source for Handle {
             if leaving || events.intersects(EventFlags::OUT | EventFlags::HUP | EventFlags::ERR) {
                 state.tx.event(false);
             }
-            (!state.rx.is_empty() && state.rx.ready, !state.tx.is_empty() && state.tx.ready)
+            let rx = !state.rx.is_empty() && state.rx.ready;
+            (rx, !state.tx.is_empty() && state.tx.ready, state.zero().is_some())
         };
+        if held {
+            self.release();
+        }
         let mut first = None;
         if rx {
             self.run(Side::Rx, if direct { Some(&mut first) } else { None });
@@ -481,6 +495,9 @@ impl Source for Handle {
     fn abandon(&self) {
         self.cancel_own(|tag| !tag.apart);
         let mut state = self.state.lock();
+        if state.is_held() {
+            self.look_after(&mut state);
+        }
         if !(state.rx.is_empty() && state.tx.is_empty()) && self.ensure_watched(&mut state, true).is_err() {
             drop(state);
             // What is left belongs to others, but nobody could tell it when it can go on.

@@ -19,6 +19,7 @@ mod started;
 mod thread;
 mod transfer;
 mod transmit;
+mod zero_copy;
 
 pub use file::{File, OpenOptions};
 pub use handle::Modes;
@@ -26,3 +27,5 @@ pub use overlapped::Overlapped;
 pub use pipe::Pipe;
 pub use socket::{How, Socket};
 pub use started::{Refused, Started};
+pub use zero_copy::ZeroCopyCounts;
+pub(crate) use zero_copy::counts as zero_copy_counts;

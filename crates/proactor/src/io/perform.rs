@@ -11,8 +11,10 @@ use rustix::net::{AddressFamily, Shutdown};
 
 use super::handle::{Class, Facts, Handle};
 use super::transmit::transmit;
+use super::zero_copy::FELL_BACK;
 use crate::driver::control::{self, Messages};
 use crate::driver::socket::{self, PipeState, Received};
+use crate::driver::zero_copy;
 use crate::op::block::{Block, Bufs, Flags, Kind, MAX_BUFS};
 use crate::op::{Address, Control};
 use crate::status::Status;
@@ -231,7 +233,11 @@ fn send_stream(fd: BorrowedFd<'_>, class: Class, block: &mut Block, facts: Facts
     let whole = block.bufs.len();
     while block.bytes < whole {
         let left = whole - block.bytes;
-        match send_some(fd, class, block) {
+        let sent = match send_uncopied(fd, block, facts) {
+            Some(sent) => sent,
+            None => send_some(fd, class, block),
+        };
+        match sent {
             Ok(count) => {
                 block.bytes += count;
                 if count < left {
@@ -262,6 +268,28 @@ pub(super) fn send_failed(
         block.stage = PEER_CLOSED;
     }
     Step::done(send_error(error, class, facts))
+}
+
+/// One call without a copy, if that was asked for and can be had. The kernel numbers each that takes something, so they
+/// are counted, in the offset that a send has no other use for.
+fn send_uncopied(fd: BorrowedFd<'_>, block: &mut Block, facts: Facts) -> Option<Result<usize, Errno>> {
+    if !block.flags.contains(Flags::ZERO_COPY) || block.kind != Kind::Send {
+        return None;
+    }
+    if facts.contains(Facts::ZERO_COPY) {
+        let mut slices = [IoSlice::new(&[]); MAX_BUFS];
+        let count = block.bufs.slices(block.bytes, &mut slices);
+        match zero_copy::send(fd, &slices[..count]) {
+            Err(Errno::NOBUFS) => {}
+            sent => {
+                block.offset += u64::from(sent.is_ok());
+                return Some(sent);
+            }
+        }
+    }
+    block.flags |= Flags::COPIED;
+    block.stage = FELL_BACK;
+    None
 }
 
 fn send_some(fd: BorrowedFd<'_>, class: Class, block: &Block) -> Result<usize, Errno> {

@@ -216,6 +216,8 @@ impl Handle {
         }
         state.fd = Some(Descriptor::new(fd));
         state.facts = facts;
+        debug_assert!(!state.is_held(), "the old descriptor is still needed");
+        state.drop_zero();
         state.broken = None;
         for side in [Side::Rx, Side::Tx] {
             let direction = state.side(side);

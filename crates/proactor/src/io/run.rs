@@ -30,6 +30,8 @@ enum Settled {
     /// It is at the front of the queue again.
     Waits,
     Over(Irp, Status),
+    /// It is over, and not to be complete yet.
+    Held,
     /// It is in the queue of this handle now, as the first receive of an accepted connection.
     Elsewhere(Arc<Handle>),
 }
@@ -73,7 +75,8 @@ impl Handle {
         };
         block.bytes = 0;
         block.stage = 0;
-        if matches!(block.kind, Kind::Disconnect | Kind::Transmit) {
+        block.flags -= Flags::COPIED;
+        if matches!(block.kind, Kind::Disconnect | Kind::Transmit | Kind::Send) {
             block.offset = 0;
         }
         if let Bufs::Parts(parts) = &mut block.bufs {
@@ -129,6 +132,7 @@ impl Handle {
             if !block.flags.contains(Flags::BROUGHT) {
                 block.id = state.name();
             }
+            self.ask_zero_copy(&mut state, &block);
             let facts = state.facts;
             self.began(Sort::of(&block));
             if waits {
@@ -174,6 +178,10 @@ impl Handle {
         };
         let begun = match settled {
             Settled::Waits => Ok(Begun::Pending(id)),
+            Settled::Held => {
+                self.release();
+                Ok(Begun::Pending(id))
+            }
             Settled::Elsewhere(child) => {
                 child.go_on();
                 Ok(Begun::Pending(id))
@@ -247,6 +255,7 @@ impl Handle {
                     std::thread::yield_now();
                     continue;
                 }
+                Settled::Held => self.release(),
                 Settled::Elsewhere(child) => child.go_on(),
                 Settled::Over(block, status) => self.hand_out(block, status, &mut direct),
             }
@@ -292,7 +301,27 @@ impl Handle {
 
     /// After a step, under the lock: what is known now, and whether the operation is done. The side is free if it
     /// waits on, or nobody waits behind it.
-    fn settle(&self, state: &mut State, side: Side, mut block: Irp, step: Step, closed: bool) -> Settled {
+    fn settle(&self, state: &mut State, side: Side, mut block: Irp, mut step: Step, closed: bool) -> Settled {
+        if side == Side::Rx {
+            return self.judge(state, side, block, step, closed);
+        }
+        self.note_sent(state, &mut block);
+        // A new descriptor comes in only when the kernel has let go of all that went out through the old one.
+        let renews = block.flags.contains(Flags::REUSE)
+            && matches!(step, Step::Done { done: Done::Status(Status::SUCCESS), .. });
+        if renews && state.is_held() {
+            step = Step::Pause;
+        }
+        match self.judge(state, side, block, step, closed) {
+            Settled::Over(block, status) => match self.hold(state, block, status) {
+                Some((block, status)) => Settled::Over(block, status),
+                None => Settled::Held,
+            },
+            settled => settled,
+        }
+    }
+
+    fn judge(&self, state: &mut State, side: Side, mut block: Irp, step: Step, closed: bool) -> Settled {
         let direction = state.side(side);
         let (news, cancelled) = direction.end();
         let unsure = matches!(&step, Step::Done { done, .. } if self.is_unsure(state, &block, done));

@@ -60,6 +60,10 @@ bitflags! {
         const BROUGHT = 64;
         /// A transmit that ends the connection after its last byte.
         const DISCONNECT = 128;
+        /// A send from the caller's own pages.
+        const ZERO_COPY = 256;
+        /// Of which something was copied all the same.
+        const COPIED = 512;
     }
 }
 

@@ -280,6 +280,12 @@ impl Recv {
     }
 }
 
+/// The bytes from which on a [`zero_copy`](Send::zero_copy) send may be cheaper than a copy.
+///
+/// Below it, pinning the pages and hearing of them again costs more processor time than the copy: `proactor lab
+/// zero-copy` measures both.
+pub const ZERO_COPY_FROM: usize = 64 << 10;
+
 impl Send {
     /// From one buffer.
     pub fn new(buf: impl Into<Buf>) -> Send {
@@ -289,6 +295,38 @@ impl Send {
     /// From several, in order. At most 64.
     pub fn gather(bufs: Vec<Buf>) -> Send {
         Send(with_bufs(Kind::Send, Bufs::Many(bufs)))
+    }
+
+    /// Sends from these very pages instead of a copy, as Windows does with `SO_SNDBUF` 0 (S331): the operation is
+    /// complete, and its buffers come back, only when the kernel has let go of them, which on TCP is when the peer has
+    /// acknowledged them. Others may be started meanwhile; all complete in order.
+    ///
+    /// Worth it from [`ZERO_COPY_FROM`](super::ZERO_COPY_FROM) bytes on, over a network: on the loopback the kernel
+    /// copies after all. Where it can't be had it is a send like any other: on sockets other than TCP, when the kernel
+    /// is short of memory to note it in, and on one whose last few sends the kernel copied all the same.
+    /// [`was_copied`](Send::was_copied) tells.
+    ///
+    /// A cancel does not stop what the kernel has taken: the operation ends as cancelled if not all of it was, and is
+    /// held until the kernel has let go. Closing the socket holds it as well. A peer that then acknowledges nothing for
+    /// two seconds, or not all in thirty, is reset, and what it has not acknowledged ends with `CONNECTION_ABORTED`.
+    ///
+    /// ```
+    /// use proactor::{Socket, op};
+    ///
+    /// let (ours, theirs) = Socket::pair()?;
+    /// let send = ours.begin(op::Send::new("hello").zero_copy())?.wait();
+    /// assert_eq!((send.bytes(), send.was_copied()), (5, true), "a Unix socket always copies");
+    /// # drop(theirs);
+    /// # Ok::<(), proactor::Status>(())
+    /// ```
+    pub fn zero_copy(mut self) -> Send {
+        self.0.flags |= Flags::ZERO_COPY;
+        self
+    }
+
+    /// Of a completed [`zero_copy`](Send::zero_copy): whether any of it was copied after all.
+    pub fn was_copied(&self) -> bool {
+        self.0.flags.contains(Flags::COPIED)
     }
 
     /// To receive again into the same buffer.

@@ -20,5 +20,6 @@ pub use element::{Element, FilePart};
 pub(crate) use kinds::sealed;
 pub use kinds::{
     Accept, Connect, Disconnect, Flush, Op, Operation, Read, Recv, RecvFrom, Send, SendTo, Transmit, Write,
+    ZERO_COPY_FROM,
 };
 pub use pool::BufPool;
