@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use crate::workspace::Outcome;
 
 /// Programs that tests start, each with the Debian package that has it: foreign clients and servers to talk to.
-const PROGRAMS: &[(&str, &str)] = &[("python3", "python3"), ("socat", "socat")];
+const PROGRAMS: &[(&str, &str)] = &[("curl", "curl"), ("python3", "python3"), ("socat", "socat")];
 
 /// Sees to it that the programs are there: installs what is missing as root on Debian, else says what is to be
 /// installed.
@@ -94,8 +94,8 @@ mod tests {
     #[test]
     fn only_what_is_missing_is_named() {
         assert_eq!(missing(|_| true), [""; 0]);
-        assert_eq!(missing(|program| program == "python3"), ["socat"]);
-        assert_eq!(missing(|_| false), ["python3", "socat"]);
+        assert_eq!(missing(|program| program == "python3"), ["curl", "socat"]);
+        assert_eq!(missing(|_| false), ["curl", "python3", "socat"]);
     }
 
     #[test]

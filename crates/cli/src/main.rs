@@ -33,6 +33,7 @@ Examples:
   proactor serve echo                     an echo server on 127.0.0.1:7000; Ctrl-C ends it
   proactor serve echo --listen [::]:0     on a free port, for everyone; the first line says which
   proactor serve chat                     a chat for `nc 127.0.0.1 7001` on several terminals
+  proactor serve file .                   the files of this folder, for `curl http://127.0.0.1:8000/README.md`
   proactor lab --html lab.html            the ideas behind it, tried and measured here
   proactor top 4711                       what the ports and workers of a process are doing
   proactor wait-chain 4711                who waits for whom in it, and whether it is a deadlock

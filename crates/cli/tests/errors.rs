@@ -89,6 +89,29 @@ fn few_descriptors_are_told_with_the_number_of_connections() {
 }
 
 #[test]
+fn servers_of_sessions_refuse_in_words_as_well() {
+    let refused = |args: &[&str]| {
+        let output = run(&[&["serve"], args].concat());
+        assert!(output.stdout.is_empty(), "it never listened");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap().to_string();
+    for server in [&["chat"][..], &["file", "."]] {
+        let says = |args: &[&str], words: &str| {
+            let sentence = refused(&[server, args].concat());
+            assert!(sentence.contains(words), "{sentence}");
+        };
+        says(&["--listen", &address], "in use by another program");
+        says(&["--listen", "7001"], "write HOST:PORT");
+        says(&["--limit-sessions", "0"], "a number from 1 to ");
+        says(&["--idle-timeout", "1e9"], "up to 604800");
+        says(&["--idle-timeout", "soon"], "as in 60 or 0.5, or 0 for never");
+        says(&["--workers", "0"], "at least 1 worker");
+    }
+}
+
+#[test]
 fn help_says_units_and_defaults() {
     let output = run(&["serve", "echo", "--help"]);
     let help = String::from_utf8(output.stdout).unwrap();

@@ -177,10 +177,37 @@ fn who_reads_nothing_costs_the_others_nothing() {
 }
 
 #[test]
+fn a_flood_keeps_nobody_from_talking() {
+    let server = Server::serve(&["chat", "--quiet"]);
+    let (mut ann, mut bob) = (User::named(&server, "ann"), User::named(&server, "bob"));
+    let mut flood = server.connect();
+    let flooding = std::thread::spawn(move || {
+        let lines = "spam, spam, spam\n".repeat(10_000);
+        (0..100).for_each(|_| flood.write_all(lines.as_bytes()).unwrap());
+    });
+    for turn in 0..20 {
+        ann.types(&format!("are you there? {turn}"));
+        bob.hears(&format!("ann: are you there? {turn}"));
+        bob.types(&format!("yes {turn}"));
+        ann.hears(&format!("bob: yes {turn}"));
+    }
+    flooding.join().unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let kib: u64 = resident.trim_end_matches("kB").trim().parse().unwrap();
+    assert!(kib < 64 << 10, "{kib} KiB for 17 MB of a flood");
+    let summary = server.interrupt();
+    assert!(summary.ends_with(" 0 faults"), "{summary}");
+}
+
+#[test]
 fn who_says_nothing_for_too_long_is_let_go() {
     let server = Server::serve(&["chat", "--quiet", "--idle-timeout", "0.3"]);
     let mut ann = User::new(&server);
-    ann.hears_the_end();
+    match ann.lines.read(&mut [0]) {
+        Ok(count) => assert_eq!(count, 0),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+    }
     let summary = server.interrupt();
     assert!(summary.contains("1 idle too long, 0 faults"), "{summary}");
 }

@@ -189,6 +189,23 @@ fn without_descriptors_accepting_pauses_and_goes_on_when_others_have_ended() {
 }
 
 #[test]
+fn beyond_the_limit_a_connection_is_closed_and_counted() {
+    let server = Server::start(&["--quiet", "--limit-sessions", "2"]);
+    let [mut first, mut second] = [server.connect(), server.connect()];
+    round(&mut first, b"x");
+    round(&mut second, b"x");
+    let mut rest = Vec::new();
+    server.connect().read_to_end(&mut rest).unwrap();
+    assert!(rest.is_empty());
+    drop(first);
+    assert!(eventually(|| server.connections() == 1));
+    round(&mut server.connect(), b"x");
+    let summary = server.interrupt();
+    assert!(summary.contains(": 3 connections, 3 messages,"), "{summary}");
+    assert!(summary.contains(" 1 refused beyond the limit, 0 faults"), "{summary}");
+}
+
+#[test]
 fn a_port_can_be_taken_again_at_once() {
     let server = Server::start(&["--quiet"]);
     let address = server.address.clone();

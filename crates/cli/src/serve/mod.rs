@@ -7,6 +7,7 @@ mod arguments;
 mod chat;
 mod echo;
 mod figures;
+mod file;
 mod sessions;
 
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ use signal_hook::iterator::Signals;
 use self::chat::Chat;
 use self::echo::Echo;
 use self::figures::{Figures, Line, Summary};
+use self::file::Files;
 use crate::say;
 
 /// Run a server until Ctrl-C or SIGTERM.
@@ -29,6 +31,7 @@ use crate::say;
 pub enum Serve {
     Echo(echo::Args),
     Chat(chat::Args),
+    File(file::Args),
 }
 
 /// What ends a server.
@@ -62,6 +65,7 @@ pub fn run(serve: &Serve) -> Result<ExitCode, String> {
     match serve {
         Serve::Echo(args) => until_ended("echo server", Echo::start(args, tell)?, args.quiet, &told),
         Serve::Chat(args) => until_ended("chat server", Chat::start(args)?, args.common.quiet, &told),
+        Serve::File(args) => until_ended("file server", Files::start(args)?, args.common.quiet, &told),
     }
 }
 

@@ -9,10 +9,13 @@ use proactor_server::{Builder, Counts, FrameError, Handler, Limits, Reason, Serv
 use super::address;
 use super::arguments::{concurrency, default_workers, session_count, worker_count};
 use super::figures::{Figures, per_second};
-use crate::{descriptors, say};
+use crate::say;
 
 /// Lines about faults, altogether; the rest are only counted.
 const FAULT_LINES: u64 = 100;
+
+/// Sessions at one time, unless said otherwise.
+const SESSIONS: usize = 10_000;
 
 /// What every server of sessions can be told.
 #[derive(clap::Args)]
@@ -25,8 +28,9 @@ pub struct Common {
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = concurrency)]
     concurrency: usize,
     /// The most sessions at one time. A connection beyond is closed at once, and counted as refused.
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = session_count)]
-    pub limit_sessions: usize,
+    /// [default: 10000]
+    #[arg(long, value_name = "N", value_parser = session_count)]
+    pub limit_sessions: Option<usize>,
     /// Print no figures; only where it listens, faults, and the summary.
     #[arg(short, long)]
     pub quiet: bool,
@@ -37,15 +41,18 @@ impl Common {
         self.workers.unwrap_or_else(default_workers)
     }
 
+    pub fn sessions(&self) -> usize {
+        self.limit_sessions.unwrap_or(SESSIONS)
+    }
+
     /// What is the same for all of them put into `limits`.
     pub fn limits(&self, limits: Limits) -> Limits {
         let buffers = limits.receive_buffers.max(self.workers());
-        Limits { sessions: self.limit_sessions, receive_buffers: buffers, ..limits }
+        Limits { sessions: self.sessions(), receive_buffers: buffers, ..limits }
     }
 
     /// Listens and serves.
     pub fn serve<H: Handler>(&self, listen: &str, server: Builder, handler: H) -> Result<Server, String> {
-        address::tell_capacity(descriptors::raise(), self.workers() as u64);
         let listener = address::listen(listen)?;
         let server = server.workers(self.workers()).concurrency(self.concurrency);
         server.serve(listener, handler).map_err(|status| say::cannot_start(self.workers(), status))

@@ -16,9 +16,10 @@ use proactor_server::{
 };
 
 use self::hall::{Goes, Guest, Hall, Peer};
-use super::Running;
 use super::arguments::{Seconds, seconds};
 use super::sessions::{Common, Ends, SessionCounts, listening};
+use super::{Running, address};
+use crate::descriptors;
 
 /// Bytes of a line, at most.
 const LINE: usize = 1000;
@@ -86,6 +87,7 @@ struct Shared {
 
 impl Chat {
     pub fn start(args: &Args) -> Result<Chat, String> {
+        address::tell_capacity(descriptors::raise(), args.common.workers() as u64);
         let limits = Limits {
             message: TOLD,
             queue_messages: 256,
