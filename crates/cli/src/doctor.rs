@@ -5,13 +5,14 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use proactor::budget::{self, Budget};
 use proactor::object::Event;
-use proactor::{Port, Socket, files, processors};
+use proactor::{Port, Socket, cgroup, files, processors};
 use rustix::process::{Resource, getrlimit};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::{cgroup, descriptors, say};
+use crate::{descriptors, say};
 
 /// Show what this machine gives a server, and what it lacks.
 ///
@@ -97,6 +98,7 @@ pub fn run(args: &Args) -> Result<ExitCode, String> {
         named_objects(),
         processors_check(),
         memory(),
+        budgets(),
         perf_events(),
     ];
     let can_serve = checks.iter().all(|check| check.state == State::Ok || !check.required);
@@ -282,6 +284,37 @@ fn memory() -> Check {
         "many slow connections may fill it with buffers, ours and the kernel's, and the kernel then ends the server",
         "raise it to 128 MiB or more (memory.max, MemoryMax= of systemd, --memory of Docker), or serve with fewer \
          --buffers",
+    )
+}
+
+fn budgets() -> Check {
+    /// What a thousand connections with a send of 64 KiB each under way need.
+    const ENOUGH: usize = 64 << 20;
+    let limits = Budget::default();
+    let (machine, group) = budget::memory();
+    let (whose, memory) = match group {
+        Some(group) if group < machine => ("what the control group may use", group),
+        _ => ("the machine's memory", machine),
+    };
+    let found = format!(
+        "pending operations may lock {}, a quarter of {whose} ({}), and there may be {} of them, each a block of 192 \
+         bytes, in a 64th of it; RLIMIT_MEMLOCK has no part in that, for it counts only what rings and zero-copy sends \
+         pin",
+        say::bytes(limits.locked_bytes as u64),
+        say::bytes(memory),
+        say::count(limits.blocks as u64),
+    );
+    let figures = json!({
+        "locked_bytes": limits.locked_bytes,
+        "blocks": limits.blocks,
+        "machine_bytes": machine,
+        "group_bytes": group,
+    });
+    Check::new("budgets", found, figures).lacking(
+        limits.locked_bytes < ENOUGH,
+        "starts of operations are refused with NO_BUFS (WSAENOBUFS) when many connections wait with buffers",
+        "give the machine or the control group more memory, receive without a buffer (zero-byte or pooled), or set \
+         another limit by `budget::set`",
     )
 }
 

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
-mod cgroup;
 mod descriptors;
 mod doctor;
 mod lab;

@@ -6,7 +6,7 @@ mod common;
 use common::run;
 use serde_json::Value;
 
-const IDEAS: [&str; 21] = [
+const IDEAS: [&str; 23] = [
     "file-offset",
     "file-cache",
     "sync-or-pending",
@@ -19,6 +19,8 @@ const IDEAS: [&str; 21] = [
     "release-order",
     "thread-count",
     "thread-exit",
+    "page-lock",
+    "enobufs",
     "apc-or-port",
     "apc-drain",
     "wait-order",

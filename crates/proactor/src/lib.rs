@@ -17,7 +17,7 @@
 //! - [`Socket`], [`File`], [`Pipe`]: what operations are started on; [`op`]: the operations.
 //! - [`Overlapped`]: an operation to wait for instead of a packet.
 //! - [`Status`]: how an operation ended, in Windows' terms, Winsock's and Linux'.
-//! - [`Limits`], [`snapshot`]: what there is at most, and what there is now.
+//! - [`Limits`], [`budget`], [`snapshot`]: what there is at most, and what there is now.
 //! - [`object`]: events, mutexes, semaphores, timers, threads and processes; one wait for any or all of them; calls
 //!   queued to a thread; names that processes share.
 //! - [`sync`]: the locks that stay in user mode, in which a worker that sleeps is replaced at once.
@@ -51,7 +51,8 @@ pub mod sync;
 mod trace;
 
 pub use diagnose::snapshot;
-pub use driver::file as files;
+pub use driver::{cgroup, file as files};
+pub use io::budget;
 pub use io::{File, How, Modes, OpenOptions, Overlapped, Pipe, Refused, Socket, Started};
 pub use object::Wait;
 pub use op::{Address, Buf, BufPool, Op, OpId, Operation};

@@ -1,5 +1,6 @@
 //! A frame of `proactor top`: drawn to a terminal, or to plain text for `--once`.
 
+use proactor::budget::Usage;
 use proactor::diagnose::WorkerState;
 use ratatui::backend::TestBackend;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -89,6 +90,7 @@ fn notes(model: &Model) -> Vec<Line<'_>> {
     if let Some(trouble) = &model.trouble {
         notes.push(Line::styled(trouble.as_str(), warning));
     }
+    notes.extend(shortage(&snapshot.budget).map(|text| Line::styled(text, warning)));
     let mut files = String::new();
     if let Some(backend) = snapshot.file_backend {
         files = format!("files by {backend}: {} under way", say::count(snapshot.file_operations as u64));
@@ -109,6 +111,20 @@ fn notes(model: &Model) -> Vec<Line<'_>> {
         notes.push(Line::raw(text));
     }
     notes
+}
+
+/// That a limit of the process or of a port was reached, and where the process stands.
+fn shortage(budget: &Usage) -> Option<String> {
+    (budget.refused > 0).then(|| {
+        format!(
+            "{} refused for want of room; {} of {} locked, {} of {} operations",
+            say::counted(budget.refused, "start"),
+            say::bytes(budget.locked_bytes as u64),
+            say::bytes(budget.limits.locked_bytes as u64),
+            say::count(budget.blocks as u64),
+            say::count(budget.limits.blocks as u64),
+        )
+    })
 }
 
 fn right(text: impl Into<String>) -> Cell<'static> {
@@ -163,6 +179,8 @@ fn draw_ports(frame: &mut Frame<'_>, area: Rect, model: &Model) {
         ("queue", 12, true),
         ("pending", 9, true),
         ("handles", 13, true),
+        ("locked", 10, true),
+        ("refused", 8, true),
         ("packets/s", 11, true),
         ("bytes/s", 11, true),
     ];
@@ -179,6 +197,8 @@ fn draw_ports(frame: &mut Frame<'_>, area: Rect, model: &Model) {
             right(of(port.queued, port.limits.posts)),
             right(say::count(port.pending as u64)),
             right(of(port.handles, port.limits.handles)),
+            right(say::bytes(port.locked_bytes as u64)),
+            right(say::count(port.refused)),
             right(rate(row.packets)),
             right(byte_rate(row.bytes)),
         ]);

@@ -33,6 +33,8 @@ pub struct Snapshot {
     pub file_operations: usize,
     /// Times that an operation panicked inside it; each cost that operation and nobody else's.
     pub file_panics: u64,
+    /// What pending operations hold, of all ports and of handles without one, and what they may.
+    pub budget: crate::budget::Usage,
     /// Times that accepting had to pause because there were no descriptors or no memory.
     pub accept_pauses: u64,
     /// Sends that asked to be sent without a copy, and how many were copied all the same.
@@ -54,6 +56,7 @@ pub fn snapshot() -> Snapshot {
         file_backend: backend.map(|backend| backend.name()),
         file_operations: backend.map_or(0, |backend| backend.in_flight()),
         file_panics: backend.map_or(0, |backend| backend.panics()),
+        budget: crate::budget::usage(),
         accept_pauses: crate::trace::accept_pauses(),
         zero_copy: crate::io::zero_copy_counts(),
     }

@@ -15,6 +15,7 @@ use std::time::Duration;
 use super::report::Report;
 use super::thread::{ObjectInfo, ObjectOwner, ThreadInfo, ThreadState, WaitInfo};
 use super::{PortSnapshot, Snapshot, WorkerSnapshot, WorkerState, ZeroCopyCounts};
+use crate::budget::{Budget, Usage};
 use crate::port::Limits;
 
 /// The first line.
@@ -105,6 +106,14 @@ pub(super) fn encode(report: &Report) -> String {
         .put("copied", snapshot.zero_copy.copied)
         .put("fallen_back", snapshot.zero_copy.fallen_back)
         .end();
+    line(&mut text, "budget")
+        .put("locked", snapshot.budget.locked_bytes)
+        .put("locked_peak", snapshot.budget.locked_peak)
+        .put("blocks", snapshot.budget.blocks)
+        .put("refused", snapshot.budget.refused)
+        .put("most_locked", snapshot.budget.limits.locked_bytes)
+        .put("most_blocks", snapshot.budget.limits.blocks)
+        .end();
     for port in &snapshot.ports {
         if !within(&mut text, MOST_PORTS, |text| encode_port(text, port)) {
             omitted += 1 + port.workers.len();
@@ -137,6 +146,10 @@ fn encode_port(text: &mut String, port: &PortSnapshot) {
         .put("queued", port.queued)
         .put("handles", port.handles)
         .put("pending", port.pending)
+        .put("locked", port.locked_bytes)
+        .put("locked_peak", port.locked_peak)
+        .put("blocks", port.blocks)
+        .put("refused", port.refused)
         .put("packets", port.packets)
         .put("bytes", port.bytes)
         .put("declared_blocked", port.declared_blocked)
@@ -146,6 +159,8 @@ fn encode_port(text: &mut String, port: &PortSnapshot) {
         .put("most_workers", port.limits.workers)
         .put("most_posts", port.limits.posts)
         .put("most_handles", port.limits.handles)
+        .put("most_locked", port.limits.locked_bytes)
+        .put("most_blocks", port.limits.blocks)
         .end();
 }
 
@@ -257,6 +272,7 @@ pub(super) fn decode(text: &[u8]) -> Option<Report> {
             file_backend: None,
             file_operations: 0,
             file_panics: 0,
+            budget: Usage::UNKNOWN,
             accept_pauses: 0,
             zero_copy: ZeroCopyCounts::default(),
         },
@@ -324,6 +340,7 @@ fn read(record: &Record<'_>, report: &mut Report) -> Option<()> {
             report.snapshot.zero_copy.copied = record.number("copied");
             report.snapshot.zero_copy.fallen_back = record.number("fallen_back");
         }
+        "budget" => report.snapshot.budget = budget(record),
         "port" => report.snapshot.ports.push(port(record)),
         "worker" => report.snapshot.ports.last_mut()?.workers.push(worker(record)),
         "thread" => report.threads.push(thread(record)),
@@ -338,6 +355,17 @@ fn read(record: &Record<'_>, report: &mut Report) -> Option<()> {
     Some(())
 }
 
+fn budget(record: &Record<'_>) -> Usage {
+    let limits = Budget { locked_bytes: record.number("most_locked"), blocks: record.number("most_blocks") };
+    Usage {
+        locked_bytes: record.number("locked"),
+        locked_peak: record.number("locked_peak"),
+        blocks: record.number("blocks"),
+        refused: record.number("refused"),
+        limits,
+    }
+}
+
 fn port(record: &Record<'_>) -> PortSnapshot {
     PortSnapshot {
         id: record.number("id"),
@@ -348,6 +376,10 @@ fn port(record: &Record<'_>) -> PortSnapshot {
         queued: record.number("queued"),
         handles: record.number("handles"),
         pending: record.number("pending"),
+        locked_bytes: record.number("locked"),
+        locked_peak: record.number("locked_peak"),
+        blocks: record.number("blocks"),
+        refused: record.number("refused"),
         packets: record.number("packets"),
         bytes: record.number("bytes"),
         declared_blocked: record.number("declared_blocked"),
@@ -358,6 +390,8 @@ fn port(record: &Record<'_>) -> PortSnapshot {
             workers: record.number("most_workers"),
             posts: record.number("most_posts"),
             handles: record.number("most_handles"),
+            locked_bytes: record.number("most_locked"),
+            blocks: record.number("most_blocks"),
         },
         workers: Vec::new(),
     }
@@ -435,6 +469,7 @@ mod tests {
         assert_eq!((back.process, &back.name, back.taken), (report.process, &report.name, report.taken));
         assert_eq!(back.threads, report.threads);
         assert_eq!(back.snapshot.ports, report.snapshot.ports);
+        assert_eq!(back.snapshot.budget, report.snapshot.budget);
         assert!(back.snapshot.ports.iter().any(|port| port.limit == 3 && port.workers.len() == 1));
         assert_eq!((back.omitted, back.snapshot.file_backend), (3, report.snapshot.file_backend));
     }

@@ -369,6 +369,12 @@ impl Handle {
     pub(super) fn complete(&self, mut block: Irp, status: Status) {
         self.disengage(&mut block, status);
         block.status = status;
+        // A packet that waits is still an operation of the port's; its memory is free.
+        if block.route.is_port() {
+            self.unlock(&mut block)
+        } else {
+            self.discharge(&mut block)
+        }
         let sort = Sort::of(&block);
         // Before anybody can know of it otherwise, and start the next.
         let told = self.in_flight.concerns_object(sort);

@@ -1,6 +1,7 @@
 //! Overlapped operations on sockets, files and pipes: started, pending or done at once, completed exactly once.
 
 mod accept;
+pub mod budget;
 mod cancel;
 mod direction;
 mod face;

@@ -14,7 +14,7 @@ use super::started::{Refused, Started};
 use super::thread;
 use crate::op::block::{Block, Bufs, Event, Flags, Kind, MAX_BUFS, Route};
 use crate::op::slab::Irp;
-use crate::op::{OpId, Operation};
+use crate::op::{OpId, Operation, ledger};
 use crate::status::Status;
 use crate::sync::thread::ThreadNo;
 
@@ -71,7 +71,11 @@ impl Handle {
         }
         let mut block = match block.settled() {
             Ok(block) => block,
-            Err(block) => return Err((Status::NO_BUFS, block)),
+            Err(mut block) => {
+                ledger::count_refusal();
+                block.status = Status::NO_BUFS;
+                return Err((Status::NO_BUFS, block));
+            }
         };
         block.bytes = 0;
         block.stage = 0;
@@ -96,11 +100,19 @@ impl Handle {
             Kind::Accept if block.flags.contains(Flags::BROUGHT) => self.begin_brought(block),
             _ => self.begin_stream(block),
         };
-        begun.map_err(|(status, mut block)| {
-            block.status = status;
-            block.route = Route::Port;
-            (status, block)
-        })
+        match begun {
+            Ok(Begun::Done(mut block)) => {
+                self.discharge(&mut block);
+                Ok(Begun::Done(block))
+            }
+            Err((status, mut block)) => {
+                self.discharge(&mut block);
+                block.status = status;
+                block.route = Route::Port;
+                Err((status, block))
+            }
+            begun => begun,
+        }
     }
 
     /// The operation keeps its handle open. One that is started again where it came from does so already.
@@ -124,7 +136,8 @@ impl Handle {
                 return Err((Status::CANCELLED, block));
             }
             let watched = self.ensure_watched(&mut state, !block.route.is_port());
-            let possible = watched.and_then(|()| self.allowed(&mut state, &block));
+            let admitted = watched.and_then(|()| self.admit(&mut block, waits));
+            let possible = admitted.and_then(|()| self.allowed(&mut state, &block));
             if let Err(status) = possible {
                 return Err((status, block));
             }
@@ -274,6 +287,7 @@ impl Handle {
                     && self.may_pass_the_queue() =>
             {
                 self.disengage(&mut block, status);
+                self.unlock(&mut block);
                 block.status = status;
                 **slot = Some(block);
                 self.ended(Sort::Loud);
@@ -354,6 +368,17 @@ impl Handle {
                     let status = if closed { self.closing_status(&block) } else { Status::CANCELLED };
                     return Settled::Over(block, status);
                 }
+                if unsure && block.pool.is_some() {
+                    // It saw an end, not data: it waits without a buffer, as it is charged.
+                    block.bufs = Bufs::None;
+                }
+                if let Err(status) = self.charge(&mut block) {
+                    // It is here by its start, has moved nothing, and others may have come behind it.
+                    state.side(side).try_anew();
+                    self.end_if_due(state);
+                    return Settled::Over(block, status);
+                }
+                let direction = state.side(side);
                 direction.push_front(block);
                 direction.busy = false;
                 match step {

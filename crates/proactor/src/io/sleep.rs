@@ -11,6 +11,7 @@ use super::direction::{Side, Tag};
 use super::handle::{Handle, State};
 use crate::op::BufPool;
 use crate::op::block::{Block, Bufs, Kind};
+use crate::op::charge::Charge;
 use crate::op::slab::{Irp, Reserved};
 use crate::status::Status;
 
@@ -29,6 +30,8 @@ impl Handle {
             block.kind == Kind::Recv
                 && block.flags.is_empty()
                 && block.route.is_port()
+                // What the port counts, and locks nothing.
+                && block.charge == Charge::COUNTED
                 && matches!(block.bufs, Bufs::None)
                 // A number of the caller's is what the block is found by.
                 && block.tag == 0
@@ -55,6 +58,7 @@ impl State {
         block.status = Status::PENDING;
         block.owner = Some(owner);
         block.pool = pool;
+        block.charge = Charge::COUNTED;
         self.rx.wake(block);
     }
 

@@ -52,6 +52,9 @@ impl Handle {
         let (fd, skip) = {
             let mut state = self.state.lock();
             let Some(fd) = state.fd.clone() else { return Err((Status::INVALID_HANDLE, block)) };
+            if let Err(status) = self.admit(&mut block, false) {
+                return Err((status, block));
+            }
             block.id = state.name();
             // Under the lock, so that a close sees it and leaves its packet a key.
             self.began(Sort::of(&block));
@@ -69,6 +72,11 @@ impl Handle {
         };
         match at_once {
             None => {
+                if let Err(status) = self.charge(&mut block) {
+                    self.ended(Sort::of(&block));
+                    block.bytes = 0;
+                    return Err((status, block));
+                }
                 self.submit(block, fd);
                 Ok(Begun::Pending(id))
             }

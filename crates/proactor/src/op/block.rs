@@ -11,6 +11,7 @@ use bitflags::bitflags;
 
 use super::address::Address;
 use super::buf::Buf;
+use super::charge::Charge;
 use super::control::Control;
 use super::element::Parts;
 use super::pool::BufPool;
@@ -165,6 +166,8 @@ pub struct Block {
     pub(crate) stage: u8,
     pub(crate) flags: Flags,
     pub(crate) thread: ThreadNo,
+    /// What it holds; nothing before its start and after its end.
+    pub(crate) charge: Charge,
     pub(crate) status: Status,
     pub(crate) id: OpId,
     /// Moved so far; the count when complete.
@@ -203,6 +206,7 @@ impl Block {
             stage: 0,
             flags: Flags::empty(),
             thread: ThreadNo::NONE,
+            charge: Charge::default(),
             status: Status::SUCCESS,
             id: OpId(0),
             bytes: 0,

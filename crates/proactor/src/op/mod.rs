@@ -6,9 +6,11 @@
 mod address;
 pub(crate) mod block;
 mod buf;
+pub(crate) mod charge;
 mod control;
 pub(crate) mod element;
 mod kinds;
+pub(crate) mod ledger;
 mod pool;
 pub(crate) mod slab;
 

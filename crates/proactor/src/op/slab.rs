@@ -23,7 +23,7 @@ use crate::sync::lock::Lock;
 mod tests;
 
 /// What an operation's block takes at most, in bytes. An IRP takes about 500.
-const MOST_BYTES: usize = 192;
+pub(crate) const MOST_BYTES: usize = 192;
 const _: () = assert!(size_of::<Place>() <= MOST_BYTES, "a block with its place is small");
 
 /// Places in the first chunk. Chunk n has `FIRST << n`.
@@ -38,7 +38,7 @@ const HEAP: u32 = u32::MAX;
 const KEPT: usize = 32;
 const BATCH: usize = KEPT / 2;
 
-/// Operations there may be unless somebody says otherwise.
+/// Operations there may be until somebody says otherwise, which the first port does.
 const CAPACITY: usize = 1 << 20;
 
 /// Names a block for as long as it lives, and nothing afterwards.
@@ -88,21 +88,24 @@ struct Keep {
 }
 
 /// Operations that have a place, whether their block is there or they sleep.
-#[cfg_attr(not(test), allow(dead_code, reason = "for whoever sets the limits"))]
 pub(crate) fn in_use() -> usize {
     SLAB.taken.load(Relaxed)
 }
 
 /// The most operations there can be.
-#[cfg_attr(not(test), allow(dead_code, reason = "for whoever sets the limits"))]
 pub(crate) fn capacity() -> usize {
     SLAB.capacity.load(Relaxed)
 }
 
 /// Sets it. What is there stays, also when that is more.
-#[cfg_attr(not(test), allow(dead_code, reason = "for whoever sets the limits"))]
 pub(crate) fn set_capacity(operations: usize) {
     SLAB.capacity.store(operations.min(MOST_PLACES as usize), Relaxed);
+}
+
+/// Sets it unless somebody has.
+pub(crate) fn set_default_capacity(operations: usize) {
+    let operations = operations.min(MOST_PLACES as usize);
+    let _ = SLAB.capacity.compare_exchange(CAPACITY, operations, Relaxed, Relaxed);
 }
 
 /// Whether the block of this name is still the one that was named.

@@ -15,6 +15,9 @@ use super::seats::{Counts, Wake};
 use super::worker::Worker;
 use crate::driver::epoll::{EventFlags, Poller};
 use crate::object::body::Local;
+use crate::op::block::Block;
+use crate::op::charge::PAGE;
+use crate::op::ledger::Account;
 use crate::op::slab::Irp;
 use crate::service::table::{Source, Table};
 use crate::status::Status;
@@ -55,6 +58,8 @@ pub(crate) struct Core<K, M> {
     /// and yet the monitor has somebody to look for.
     pub(crate) turned_away: AtomicBool,
     pub(crate) limits: Limits,
+    /// What its operations hold.
+    pub(crate) account: Account,
     /// Who looks after the kernel's queue while no worker does.
     pub(crate) lookout: Lookout,
     /// What threads wait for that wait for the port itself; most ports have none.
@@ -95,6 +100,7 @@ where
             watched: AtomicBool::new(false),
             watch: Lock::default(),
             turned_away: AtomicBool::new(false),
+            account: Account::open(limits.blocks, limits.locked_bytes / PAGE),
             limits,
             lookout: Lookout::default(),
             object: OnceLock::new(),
@@ -123,8 +129,11 @@ where
     }
 
     /// Queues the packet of a completed operation. Its number in the queue, unless it is not wanted any more.
-    pub(crate) fn deliver(&self, token: u64, block: Irp) -> Option<u64> {
-        let key = self.table.key(token)?;
+    pub(crate) fn deliver(&self, token: u64, mut block: Irp) -> Option<u64> {
+        let Some(key) = self.table.key(token) else {
+            self.taken(&mut block);
+            return None;
+        };
         let number = self.push(Entry::Done(key, block));
         self.announce();
         Some(number)
@@ -218,8 +227,21 @@ where
 
     fn drain(&self) {
         // All out first: dropping one may run anything, and deliver more.
-        let entries: Vec<_> = std::iter::from_fn(|| self.queue.pop()).collect();
+        let mut entries: Vec<_> = std::iter::from_fn(|| self.queue.pop()).collect();
+        for entry in &mut entries {
+            if let Entry::Done(_, block) = entry {
+                self.taken(block);
+            }
+        }
         drop(entries);
+    }
+
+    /// A completed operation leaves the port.
+    #[inline]
+    pub(super) fn taken(&self, block: &mut Block) {
+        if std::mem::take(&mut block.charge).at_port() {
+            self.account.give(1, 0);
+        }
     }
 
     pub(crate) fn counts(&self) -> Counts {

@@ -1,6 +1,7 @@
 //! What a port may hold at most, in one place.
 
 use super::seats::Counts;
+use crate::op::charge::PAGE;
 use crate::service::table::MOST_HANDLES;
 use crate::status::Status;
 
@@ -22,11 +23,23 @@ pub struct Limits {
     pub posts: usize,
     /// Handles associated at one time; the next association fails with `NO_BUFS`.
     pub handles: usize,
+    /// Bytes that buffers of pending operations may lock, rounded down to whole pages of 4 KiB. The next start that
+    /// needs more fails with `NO_BUFS`. Default: as many as the process may ([`budget`](crate::budget)).
+    pub locked_bytes: usize,
+    /// Operations between their start and the taking of their packet. The next start fails with `NO_BUFS`. Default: as
+    /// many as there can be in the process.
+    pub blocks: usize,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { workers: 1024, posts: 1 << 20, handles: 1 << 20 }
+        Limits {
+            workers: 1024,
+            posts: 1 << 20,
+            handles: 1 << 20,
+            locked_bytes: usize::MAX,
+            blocks: usize::MAX,
+        }
     }
 }
 
@@ -34,6 +47,9 @@ impl Limits {
     pub(crate) fn check(&self, concurrency: usize) -> Result<(), Status> {
         let most = usize::from(Counts::MOST);
         if self.workers == 0 || self.handles == 0 || self.handles > MOST_HANDLES as usize {
+            return Err(Status::INVALID_PARAMETER);
+        }
+        if self.locked_bytes < PAGE || self.blocks == 0 {
             return Err(Status::INVALID_PARAMETER);
         }
         if self.workers > most || concurrency > most {

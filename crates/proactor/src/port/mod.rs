@@ -96,7 +96,7 @@ where
         Port::with_limits(concurrency, Limits::default())
     }
 
-    /// The same with limits of the caller's.
+    /// The same with limits of the caller's. `INVALID_PARAMETER` for limits under which nothing could be done.
     pub fn with_limits(concurrency: usize, limits: Limits) -> Result<Port<K, M>, Status> {
         limits.check(concurrency)?;
         let concurrency = if concurrency == 0 { processors() } else { concurrency };

@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::core::Core;
+use crate::op::ledger::Ledger;
 use crate::op::slab::Irp;
 use crate::status::Status;
 
@@ -23,6 +24,8 @@ pub(crate) trait Sink: Send + Sync {
     fn is_closed(&self) -> bool;
     /// Ends the association.
     fn detach(&self, token: u64);
+    /// What its operations are charged to.
+    fn ledger(&self) -> &Ledger;
 }
 
 impl<K, M> Sink for Core<K, M>
@@ -56,5 +59,9 @@ where
 
     fn detach(&self, token: u64) {
         drop(self.table.remove(token));
+    }
+
+    fn ledger(&self) -> &Ledger {
+        &self.account
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::core::Core;
 use super::limits::Limits;
 use super::worker::{SeatState, Worker};
+use crate::op::charge::PAGE;
 use crate::sync::lock::Lock;
 
 static PORTS: Lock<Vec<Weak<dyn PortInfo>>> = Lock::new(Vec::new());
@@ -36,6 +37,14 @@ pub struct PortSnapshot {
     pub handles: usize,
     /// Operations under way on those handles.
     pub pending: usize,
+    /// Bytes that they lock, in whole pages: those of operations that were started when their handle had this port.
+    pub locked_bytes: usize,
+    /// The most of it there was at one time.
+    pub locked_peak: usize,
+    /// Operations between their start and the taking of their packet.
+    pub blocks: usize,
+    /// Starts that were refused with `NO_BUFS` because that was more than the port, or the process, may have.
+    pub refused: u64,
     /// Packets taken since the port was made.
     pub packets: u64,
     /// Bytes in those packets.
@@ -129,6 +138,8 @@ where
         let workers: Vec<_> = list.iter().map(|worker| worker.snapshot()).collect();
         let sum = |count: fn(&WorkerSnapshot) -> u64| workers.iter().map(count).sum::<u64>();
         let blocked = workers.iter().filter(|worker| worker.state == WorkerState::Blocked).count();
+        let balance = self.account.balance();
+        let bytes = |pages: u64| pages as usize * PAGE;
         let mut pending = 0;
         self.table.for_each(|source| pending += source.pending());
         PortSnapshot {
@@ -140,6 +151,10 @@ where
             queued: self.queue.len(),
             handles: self.table.len(),
             pending,
+            locked_bytes: bytes(balance.pages),
+            locked_peak: bytes(balance.peak_pages),
+            blocks: balance.operations as usize,
+            refused: balance.refused,
             packets: past.0 + sum(|worker| worker.packets),
             bytes: past.1 + sum(|worker| worker.bytes),
             declared_blocked: self.counters.declared_blocked.load(Relaxed),

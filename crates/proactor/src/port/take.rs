@@ -98,7 +98,10 @@ where
     fn unfold(&self, entry: Entry<K, M>) -> Option<Packet<K, M>> {
         match entry {
             Entry::Posted(key, message) => Some(Packet { key, op: Op::Posted(message) }),
-            Entry::Done(key, block) => Some(Packet { key, op: Op::from_block(block) }),
+            Entry::Done(key, mut block) => {
+                self.taken(&mut block);
+                Some(Packet { key, op: Op::from_block(block) })
+            }
             Entry::Ready(token, events) => self.serve(token, events),
         }
     }
@@ -207,7 +210,8 @@ where
     /// Performs what a ready handle has pending; its first completion is the packet.
     pub(super) fn serve(&self, token: u64, events: EventFlags) -> Option<Packet<K, M>> {
         let (key, source) = self.table.lookup(token)?;
-        let block = source.ready(events, key.is_some())?;
+        let mut block = source.ready(events, key.is_some())?;
+        self.taken(&mut block);
         Some(Packet { key: key?, op: Op::from_block(block) })
     }
 

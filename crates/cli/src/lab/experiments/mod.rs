@@ -6,11 +6,13 @@ mod blocked_worker;
 mod blockers;
 mod concurrency_limit;
 mod deadlock;
+mod enobufs;
 mod file_cache;
 mod file_offset;
 mod locks;
 mod mutex_abandoned;
 mod one_in_flight;
+mod page_lock;
 mod pulse;
 mod release_order;
 mod send_order;
@@ -52,6 +54,8 @@ pub const EXPERIMENTS: &[Experiment] = &[
     release_order::EXPERIMENT,
     thread_count::EXPERIMENT,
     thread_exit::EXPERIMENT,
+    page_lock::EXPERIMENT,
+    enobufs::EXPERIMENT,
     apc_or_port::EXPERIMENT,
     apc_drain::EXPERIMENT,
     wait_order::EXPERIMENT,
