@@ -1,4 +1,4 @@
-//! What a contributor runs: `cargo xtask test`, `lint`, `house`, `licences`, `semantics`.
+//! What a contributor runs: `cargo xtask test`, `lint`, `house`, `licences`, `semantics`, `bench`, `soak`.
 //!
 //! One file a subcommand. Each returns `Ok` or one sentence that says what failed; what led to it has been printed
 //! by then. Nothing here needs more than Rust itself, so that it is built in seconds.
@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod house;
 mod licences;
 mod lint;
@@ -38,6 +39,8 @@ enum Task {
     House(house::Args),
     Licences(licences::Args),
     Semantics(semantics::Args),
+    Bench(bench::Args),
+    Soak(bench::Soak),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +50,8 @@ fn main() -> ExitCode {
         Task::House(args) => house::run(&args),
         Task::Licences(args) => licences::run(&args),
         Task::Semantics(args) => semantics::run(&args),
+        Task::Bench(args) => bench::run(&args),
+        Task::Soak(args) => bench::soak(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -37,6 +37,7 @@ Examples:
   proactor top 4711                       what the ports and workers of a process are doing
   proactor wait-chain 4711                who waits for whom in it, and whether it is a deadlock
   proactor bench objects                  what events, locks and waits cost, beside what they are made of
+  proactor bench hostile                  sessions under attack: memory, descriptors, service meanwhile
 
 `proactor COMMAND --help` says more of each."
 )]

@@ -3,6 +3,8 @@
 //! A figure alone says little: machines differ, and other programs disturb. So ours and the peer take turns in one
 //! run, in blocks of a few milliseconds, and what counts is the median of their ratios.
 
+mod hostile;
+mod idle;
 mod measure;
 mod objects;
 mod report;
@@ -16,6 +18,12 @@ use std::process::ExitCode;
 #[derive(clap::Subcommand)]
 pub enum Bench {
     Objects(objects::Args),
+    Hostile(hostile::Args),
+    Idle(idle::Args),
+    Soak(hostile::Soak),
+    /// The server that is attacked
+    #[command(hide = true)]
+    Victim(hostile::victim::Victim),
     /// The other process of a measurement that needs two
     #[command(hide = true)]
     Partner(objects::Partner),
@@ -24,6 +32,10 @@ pub enum Bench {
 pub fn run(bench: &Bench) -> Result<ExitCode, String> {
     match bench {
         Bench::Objects(args) => objects::run(args),
+        Bench::Hostile(args) => hostile::run(args),
+        Bench::Idle(args) => idle::run(args),
+        Bench::Soak(args) => hostile::soak(args),
+        Bench::Victim(victim) => hostile::victim::run(victim),
         Bench::Partner(partner) => objects::partner(partner),
     }
 }

@@ -1,0 +1,90 @@
+//! `cargo xtask bench` and `cargo xtask soak`: the program's own measurements, built as they should be and with their
+//! peers.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::Parser;
+use serde_json::Value;
+
+use crate::needs::with_all_files;
+use crate::workspace::{Outcome, cargo, metadata, root};
+
+/// Run a measurement of the program with its peers, all built for release.
+///
+/// Peers are in the workspace `bench`, which nothing else builds.
+#[derive(Parser)]
+pub struct Args {
+    /// What to measure: hostile, idle, objects
+    name: String,
+    /// Whether it runs, not how well
+    #[arg(long)]
+    quick: bool,
+    /// Passed on
+    #[arg(last = true)]
+    rest: Vec<String>,
+}
+
+/// Attack one server in all ways at once, for as long as one likes.
+///
+/// On failure it prints what failed and the seed that gives the same choice of attacks again.
+#[derive(Parser)]
+pub struct Soak {
+    /// How long
+    #[arg(long, default_value_t = 600)]
+    seconds: u64,
+    /// Which attacks run together; another one each time if not said
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+/// What is measured beside a peer.
+const WITH_PEER: &[&str] = &["hostile", "idle"];
+
+pub fn run(args: &Args) -> Outcome {
+    let folder = target()?;
+    let mut command = program(&folder)?;
+    command.args(["bench", &args.name]);
+    if WITH_PEER.contains(&args.name.as_str()) {
+        command.arg("--tokio").arg(peer(&folder)?);
+    }
+    command.args(args.quick.then_some("--quick")).args(&args.rest);
+    succeeds(command, &format!("bench {}", args.name))
+}
+
+pub fn soak(args: &Soak) -> Outcome {
+    let mut command = program(&target()?)?;
+    command.args(["bench", "soak", "--seconds", &args.seconds.to_string()]);
+    if let Some(seed) = args.seed {
+        command.args(["--seed", &seed.to_string()]);
+    }
+    succeeds(command, "soak")
+}
+
+fn target() -> Outcome<PathBuf> {
+    let metadata: Value = metadata(&["--no-deps"])?;
+    Ok(metadata["target_directory"].as_str().unwrap_or("target").into())
+}
+
+/// The program, built, with nothing to do yet.
+fn program(target: &Path) -> Outcome<Command> {
+    succeeds(cargo(&["build", "--release", "--locked", "--package", "proactor-cli"]), "the build")?;
+    Ok(with_all_files(&Command::new(target.join("release/proactor"))))
+}
+
+/// The peer, built in its own workspace and in a folder of its own.
+fn peer(target: &Path) -> Outcome<PathBuf> {
+    let folder = target.join("bench");
+    let mut build = cargo(&["build", "--release", "--locked"]);
+    build.current_dir(root().join("bench")).env("CARGO_TARGET_DIR", &folder);
+    succeeds(build, "the build of the peers")?;
+    Ok(folder.join("release/tokio-echo"))
+}
+
+fn succeeds(mut command: Command, what: &str) -> Outcome {
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{what} ended with {status}")),
+        Err(error) => Err(format!("{what} could not be started: {error}")),
+    }
+}
