@@ -264,7 +264,7 @@ impl Source for Server {
         None
     }
 
-    fn abandon(&self) {}
+    fn abandon(self: Arc<Self>) {}
 
     fn pending(&self) -> usize {
         0
@@ -272,7 +272,7 @@ impl Source for Server {
 }
 
 impl Tick for Server {
-    fn tick(&self) -> Option<Duration> {
+    fn tick(self: Arc<Self>) -> Option<Duration> {
         let now = Instant::now();
         let (late, again) = {
             let mut state = self.state.lock();
@@ -295,7 +295,7 @@ impl Tick for Server {
 struct Rest(Weak<Server>);
 
 impl Tick for Rest {
-    fn tick(&self) -> Option<Duration> {
+    fn tick(self: Arc<Self>) -> Option<Duration> {
         let server = self.0.upgrade()?;
         if !server.accept() {
             return Some(REST);
@@ -381,7 +381,7 @@ impl Source for Client {
         None
     }
 
-    fn abandon(&self) {}
+    fn abandon(self: Arc<Self>) {}
 
     fn pending(&self) -> usize {
         0

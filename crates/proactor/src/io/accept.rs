@@ -70,7 +70,7 @@ impl Handle {
         {
             let mut state = socket.state.lock();
             state.facts -= Facts::ENGAGED;
-            state.seldom_mut().engaged_by = None;
+            state.disengaged();
             if !status.is_success() && state.facts.contains(Facts::CONNECTED) {
                 let renewed = socket.renew(&mut state, Facts::empty());
                 debug_assert!(renewed.is_success() || state.fd.is_none() || renewed.is_shortage());
@@ -99,7 +99,7 @@ impl Handle {
 
     /// Marks the socket that an accept brings as engaged (S353, S354). Never with the lock of the listening one,
     /// for that may at the same time be brought to an accept of the other.
-    fn engage(&self, block: &mut Block) -> Result<Arc<Handle>, Status> {
+    fn engage(self: &Arc<Self>, block: &mut Block) -> Result<Arc<Handle>, Status> {
         let other = block.seldom_mut().other.clone().and_then(|other| other.downcast::<Handle>().ok());
         let socket = other.ok_or(Status::INVALID_PARAMETER)?;
         if socket.class != Class::Stream {
@@ -114,7 +114,7 @@ impl Handle {
             return Err(Status::INVALID_PARAMETER);
         }
         state.facts |= Facts::ENGAGED;
-        state.seldom_mut().engaged_by = Some((self.me.clone(), block.id));
+        state.seldom_mut().engaged_by = Some((Arc::downgrade(self), block.id));
         drop(state);
         Ok(socket)
     }

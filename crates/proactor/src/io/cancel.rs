@@ -3,6 +3,8 @@
 //! Cancellation is a request (S102). What waits in a queue ends at once; what another thread is performing this
 //! moment ends with its call, unless that completes it.
 
+use std::sync::Arc;
+
 use super::direction::{Side, Tag};
 use super::handle::Handle;
 use crate::driver::file;
@@ -13,26 +15,28 @@ use crate::sync::thread::ThreadNo;
 
 impl Handle {
     /// Cancels what `which` names; returns how many. Their packets say `CANCELLED`.
-    pub(super) fn cancel_where(&self, which: impl Fn(&Tag) -> bool + Copy) -> usize {
+    pub(super) fn cancel_where(self: &Arc<Self>, which: impl Fn(&Tag) -> bool + Copy) -> usize {
         let mut cut = Vec::new();
         let mut count = self.take_where(which, &mut cut);
         count += cut.len();
         for block in cut {
             self.complete_for_owner(block, Status::CANCELLED);
         }
-        if count > 0
-            && let Some(me) = self.me.upgrade()
-        {
+        if count > 0 {
             // What waited behind them.
-            me.run(Side::Rx, None);
-            me.run(Side::Tx, None);
+            self.run(Side::Rx, None);
+            self.run(Side::Tx, None);
         }
         count
     }
 
     /// Takes out of the queues what `which` names; marks what is being performed, and what the file backend
     /// has, to be cancelled, and returns how many of those.
-    pub(super) fn take_where(&self, which: impl Fn(&Tag) -> bool + Copy, cut: &mut Vec<Irp>) -> usize {
+    pub(super) fn take_where(
+        self: &Arc<Self>,
+        which: impl Fn(&Tag) -> bool + Copy,
+        cut: &mut Vec<Irp>,
+    ) -> usize {
         let (transfers, children, mut count) = {
             let mut state = self.state.lock();
             // What the kernel reads from it can't be asked to forget.
@@ -73,7 +77,7 @@ impl Handle {
     }
 
     /// Of the operations that wait here those that were started on the handle at `owner`.
-    fn cancel_adopted(&self, owner: usize, which: &dyn Fn(&Tag) -> bool) -> usize {
+    fn cancel_adopted(self: &Arc<Self>, owner: usize, which: &dyn Fn(&Tag) -> bool) -> usize {
         self.cancel_where(|tag| tag.owner == owner && which(tag))
     }
 
@@ -83,30 +87,30 @@ impl Handle {
     }
 
     /// Cancels of the operations of this handle, and of no other (S105).
-    pub(super) fn cancel_own(&self, which: impl Fn(&Tag) -> bool + Copy) -> usize {
+    pub(super) fn cancel_own(self: &Arc<Self>, which: impl Fn(&Tag) -> bool + Copy) -> usize {
         let me = self.place();
         self.cancel_where(|tag| tag.owner == me && which(tag))
     }
 
     /// One operation (`CancelIoEx` with an OVERLAPPED).
-    pub(super) fn cancel(&self, id: OpId) -> Result<(), Status> {
+    pub(super) fn cancel(self: &Arc<Self>, id: OpId) -> Result<(), Status> {
         self.found(self.cancel_own(|tag| tag.id == id))
     }
 
     /// All of them (`CancelIoEx` without).
-    pub(super) fn cancel_all(&self) -> Result<(), Status> {
+    pub(super) fn cancel_all(self: &Arc<Self>) -> Result<(), Status> {
         self.found(self.cancel_own(|_| true))
     }
 
     /// Those that this thread started (`CancelIo`); none is no error (S101).
-    pub(super) fn cancel_mine(&self) -> Result<(), Status> {
+    pub(super) fn cancel_mine(self: &Arc<Self>) -> Result<(), Status> {
         let me = ThreadNo::current();
         self.cancel_own(|tag| tag.thread == me);
         if self.is_closed() { Err(Status::INVALID_HANDLE) } else { Ok(()) }
     }
 
     /// A thread has ended: what it started here and no port is to receive (S110, S111).
-    pub(super) fn cancel_of_dead(&self, thread: ThreadNo) {
+    pub(super) fn cancel_of_dead(self: &Arc<Self>, thread: ThreadNo) {
         let portless = self.link.get().is_none();
         self.cancel_own(|tag| tag.thread == thread && (tag.apart || portless));
     }

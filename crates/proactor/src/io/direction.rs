@@ -54,6 +54,8 @@ bitflags! {
         const FOREIGN = 8;
         /// It is to end as cancelled instead of waiting on.
         const CANCEL = 16;
+        /// The one operation of this side sleeps; see `sleep.rs`.
+        const ASLEEP = 32;
     }
 }
 
@@ -65,8 +67,6 @@ pub(super) struct Direction {
     /// The operation that is being performed, or sleeps, and its thread; it is not in the queue. 0: there is none.
     id: OpId,
     thread: ThreadNo,
-    /// The one operation of this side sleeps; see `sleep.rs`.
-    pub(super) asleep: bool,
     /// The last call did not find it drained.
     pub(super) ready: bool,
     /// Somebody performs operations of this side now, and nobody else does.
@@ -84,7 +84,6 @@ impl Direction {
             rest: None,
             id: OpId(0),
             thread: ThreadNo::NONE,
-            asleep: false,
             ready: true,
             busy: false,
             marks: Marks::empty(),
@@ -93,7 +92,11 @@ impl Direction {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.front.is_none() && !self.asleep
+        self.front.is_none() && !self.sleeps()
+    }
+
+    fn sleeps(&self) -> bool {
+        self.marks.contains(Marks::ASLEEP)
     }
 
     /// Nothing waits and nothing is being performed.
@@ -112,7 +115,7 @@ impl Direction {
 
     /// The one that sleeps is awake before another comes to this side.
     pub(super) fn push_back(&mut self, block: Irp) {
-        debug_assert!(!self.asleep);
+        debug_assert!(!self.sleeps());
         match self.front {
             None => self.front = Some(block),
             Some(_) => self.rest.get_or_insert_default().push_back(block),
@@ -120,7 +123,7 @@ impl Direction {
     }
 
     pub(super) fn push_front(&mut self, block: Irp) {
-        debug_assert!(!self.asleep);
+        debug_assert!(!self.sleeps());
         if let Some(second) = self.front.replace(block) {
             self.rest.get_or_insert_default().push_front(second);
         }
@@ -142,7 +145,7 @@ impl Direction {
 
     /// An attempt begins: whoever makes it has the block.
     pub(super) fn begin(&mut self, tag: Tag, me: usize) {
-        debug_assert!(!self.asleep && !self.performs());
+        debug_assert!(!self.sleeps() && !self.performs());
         self.busy = true;
         self.id = tag.id;
         self.thread = tag.thread;
@@ -162,7 +165,7 @@ impl Direction {
 
     /// Whether an operation is being performed.
     pub(super) fn performs(&self) -> bool {
-        self.id.0 != 0 && !self.asleep
+        self.id.0 != 0 && !self.sleeps()
     }
 
     /// The operation that is being performed. `me` owns it, or `adopter`, which has it wait here.
@@ -180,14 +183,14 @@ impl Direction {
     pub(super) fn fall_asleep(&mut self) -> Option<Irp> {
         debug_assert!(!self.busy);
         let block = self.front.take()?;
-        self.asleep = true;
+        self.marks |= Marks::ASLEEP;
         (self.id, self.thread) = (block.id, block.thread);
         Some(block)
     }
 
     /// What cancelling needs to know of the one that sleeps, which the handle at `owner` started.
     pub(super) fn sleeping(&self, owner: usize) -> Tag {
-        debug_assert!(self.asleep);
+        debug_assert!(self.sleeps());
         Tag { id: self.id, thread: self.thread, apart: false, owner }
     }
 
@@ -195,7 +198,7 @@ impl Direction {
     pub(super) fn wake(&mut self, mut block: Irp) {
         (block.id, block.thread) = (self.id, self.thread);
         self.id = OpId(0);
-        self.asleep = false;
+        self.marks -= Marks::ASLEEP;
         self.front = Some(block);
     }
 

@@ -7,19 +7,17 @@
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::*};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bitflags::bitflags;
 
-use super::direction::{Direction, Side, Tag};
+use super::direction::Side;
 use super::signal::{InFlight, Sort};
-use super::sleep::Sleeper;
-use super::zero_copy::ZeroCopy;
+use super::state::State;
 use crate::driver::descriptor::Descriptor;
 use crate::driver::epoll::EventFlags;
 use crate::object::body::Local;
-use crate::op::OpId;
 use crate::op::block::{Block, Route};
 use crate::op::slab::Irp;
 use crate::port::Port;
@@ -28,6 +26,7 @@ use crate::service::table::Source;
 use crate::service::{Tick, service, weak_source};
 use crate::status::Status;
 use crate::sync::lock::Lock;
+use crate::sync::once_box::OnceBox;
 
 bitflags! {
     /// How a handle reports completions (`SetFileCompletionNotificationModes`). Once set, a mode stays (S095).
@@ -91,7 +90,6 @@ pub(super) struct Link {
 
 pub(crate) struct Handle {
     pub(super) class: Class,
-    pub(super) me: Weak<Handle>,
     pub(super) link: OnceLock<Link>,
     /// What stays true of the socket whatever becomes of it.
     pub(super) nature: Facts,
@@ -101,7 +99,7 @@ pub(crate) struct Handle {
     /// Operations between start and packet, and whether threads may wait for the handle.
     pub(super) in_flight: InFlight,
     /// What most handles do without.
-    extra: OnceLock<Box<Extra>>,
+    extra: OnceBox<Extra>,
     closed: AtomicBool,
 }
 
@@ -116,114 +114,33 @@ pub(super) struct Extra {
     pub(super) align: Option<Align>,
 }
 
-pub(super) struct State {
-    pub(super) fd: Option<Descriptor>,
-    pub(super) rx: Direction,
-    pub(super) tx: Direction,
-    pub(super) facts: Facts,
-    pub(super) modes: Modes,
-    /// A direction has paused, and the service will try it again.
-    pub(super) paused: bool,
-    pub(super) next_id: u64,
-    /// How the connection failed, once somebody was told; the kernel tells it once.
-    pub(super) broken: Option<Status>,
-    /// What the receive that sleeps needs again.
-    pub(super) sleeper: Option<Sleeper>,
-    seldom: Option<Box<Seldom>>,
-}
-
-/// What becomes of few handles.
-#[derive(Default)]
-pub(super) struct Seldom {
-    /// Set while the service thread watches the descriptor, for want of a port.
-    pub(super) watched_by_service: Option<u64>,
-    /// File transfers that are with the backend, and their names there.
-    pub(super) transfers: Vec<(Tag, u64)>,
-    /// Accepted sockets whose first data an accept waits for.
-    pub(super) children: Vec<Arc<Handle>>,
-    /// The accept that is to put its connection here.
-    pub(super) engaged_by: Option<(Weak<Handle>, OpId)>,
-    /// Where the handle is whose accept waits here for first data, or was the last to.
-    pub(super) adopter: usize,
-    /// Once something was sent without a copy.
-    pub(super) zero: Option<Box<ZeroCopy>>,
-}
-
-impl State {
-    pub(super) fn side(&mut self, side: Side) -> &mut Direction {
-        match side {
-            Side::Rx => &mut self.rx,
-            Side::Tx => &mut self.tx,
-        }
-    }
-
-    pub(super) fn seldom(&self) -> Option<&Seldom> {
-        self.seldom.as_deref()
-    }
-
-    pub(super) fn seldom_mut(&mut self) -> &mut Seldom {
-        self.seldom.get_or_insert_default()
-    }
-
-    pub(super) fn watched_by_service(&self) -> Option<u64> {
-        self.seldom()?.watched_by_service
-    }
-
-    fn unwatched(&mut self) -> Option<u64> {
-        self.seldom.as_mut()?.watched_by_service.take()
-    }
-
-    /// The operation that is being performed on a side of the handle at `me`.
-    pub(super) fn current(&mut self, side: Side, me: usize) -> Option<Tag> {
-        let adopter = self.seldom().map_or(0, |seldom| seldom.adopter);
-        self.side(side).current(me, adopter)
-    }
-
-    pub(super) fn name(&mut self) -> OpId {
-        self.next_id += 1;
-        OpId(self.next_id)
-    }
-}
-
 impl Handle {
     pub(super) fn new(class: Class, fd: OwnedFd, facts: Facts) -> Arc<Handle> {
-        Arc::new_cyclic(|me| Handle {
+        Arc::new(Handle {
             class,
-            me: me.clone(),
             nature: facts & (Facts::INTERNET | Facts::READABLE | Facts::WRITABLE),
             link: OnceLock::new(),
-            state: Lock::new(State {
-                fd: Some(Descriptor::new(fd)),
-                rx: Direction::untried(),
-                tx: Direction::untried(),
-                facts,
-                modes: Modes::empty(),
-                paused: false,
-                next_id: 0,
-                broken: None,
-                sleeper: None,
-                seldom: None,
-            }),
+            state: Lock::new(State::new(Descriptor::new(fd), facts)),
             newest: AtomicU64::new(0),
             in_flight: InFlight::default(),
-            extra: OnceLock::new(),
+            extra: OnceBox::new(),
             closed: AtomicBool::new(false),
         })
     }
 
     /// What was made of what most do without.
     pub(super) fn extra(&self) -> Option<&Extra> {
-        self.extra.get().map(|extra| &**extra)
+        self.extra.get()
     }
 
     pub(super) fn extra_made(&self) -> &Extra {
-        self.extra.get_or_init(Box::default)
+        self.extra.get_or_init(Extra::default)
     }
 
     /// A file, before anybody has it: what it asks for if it is unbuffered.
     pub(super) fn set_align(&self, align: Align) {
-        let set = self.extra.set(Box::new(Extra { align: Some(align), ..Extra::default() }));
-        debug_assert!(set.is_ok(), "a file that nobody has used has nothing else");
+        let extra = self.extra.get_or_init(|| Extra { align: Some(align), ..Extra::default() });
+        debug_assert_eq!(extra.align, Some(align), "a file that nobody has used has nothing else");
     }
 
     /// The descriptor, for calls that are not operations.
@@ -276,7 +193,7 @@ impl Handle {
 
     /// An operation may have to wait: somebody must be told when it can go on. The port's workers are, if it has
     /// a port; one that completes `elsewhere` must not depend on their coming, so the service watches as well.
-    pub(super) fn ensure_watched(&self, state: &mut State, elsewhere: bool) -> Result<(), Status> {
+    pub(super) fn ensure_watched(self: &Arc<Self>, state: &mut State, elsewhere: bool) -> Result<(), Status> {
         if self.link.get().is_some() && !elsewhere {
             return Ok(());
         }
@@ -284,8 +201,7 @@ impl Handle {
             return Ok(());
         }
         let fd = state.fd.clone().ok_or(Status::INVALID_HANDLE)?;
-        let me = self.me.upgrade().ok_or(Status::INVALID_HANDLE)?;
-        let token = service()?.attach(fd.as_fd(), weak_source(&me))?;
+        let token = service()?.attach(fd.as_fd(), weak_source(self))?;
         state.seldom_mut().watched_by_service = Some(token);
         Ok(())
     }
@@ -409,13 +325,12 @@ impl Handle {
     }
 
     /// Closes: operations under way end with `closing_status`, the descriptor with the last call on it.
-    pub(super) fn close(&self) -> Result<(), Status> {
+    pub(super) fn close(self: &Arc<Self>) -> Result<(), Status> {
         let (fd, service_token, engaged_by) = {
             let mut state = self.state.lock();
             let Some(fd) = state.fd.take() else { return Err(Status::INVALID_HANDLE) };
             self.closed.store(true, Release);
-            let engaged_by = state.seldom.as_mut().and_then(|seldom| seldom.engaged_by.take());
-            (fd, state.unwatched(), engaged_by)
+            (fd, state.unwatched(), state.disengaged())
         };
         // So that the association ends here if nothing else is under way.
         self.began(Sort::Silent);
@@ -453,14 +368,14 @@ impl Handle {
     }
 
     /// Tries again a little later what nobody will announce.
-    pub(super) fn pause(&self, state: &mut State) {
+    pub(super) fn pause(self: &Arc<Self>, state: &mut State) {
         /// Long enough to cost nothing, short enough that nobody in the backlog gives up.
         const PAUSE: Duration = Duration::from_millis(50);
         if !state.paused
             && let Ok(service) = service()
         {
             state.paused = true;
-            let me: Weak<Handle> = self.me.clone();
+            let me = Arc::downgrade(self);
             service.tick_after(PAUSE, me);
         }
     }
@@ -498,7 +413,7 @@ impl Source for Handle {
         first
     }
 
-    fn abandon(&self) {
+    fn abandon(self: Arc<Self>) {
         self.cancel_own(|tag| !tag.apart);
         let mut state = self.state.lock();
         if state.is_held() {
@@ -517,17 +432,15 @@ impl Source for Handle {
 }
 
 impl Tick for Handle {
-    fn tick(&self) -> Option<Duration> {
+    fn tick(self: Arc<Self>) -> Option<Duration> {
         {
             let mut state = self.state.lock();
             state.paused = false;
             state.rx.go_on();
             state.tx.go_on();
         }
-        if let Some(me) = self.me.upgrade() {
-            me.run(Side::Rx, None);
-            me.run(Side::Tx, None);
-        }
+        self.run(Side::Rx, None);
+        self.run(Side::Tx, None);
         None
     }
 }

@@ -17,6 +17,7 @@ mod signal;
 mod sleep;
 mod socket;
 mod started;
+mod state;
 mod thread;
 mod transfer;
 mod transmit;

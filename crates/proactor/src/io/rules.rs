@@ -4,8 +4,9 @@
 //! or where Linux forgets (a reset is told once).
 
 use super::direction::Side;
-use super::handle::{Class, Facts, Handle, State};
+use super::handle::{Class, Facts, Handle};
 use super::perform::{ASKED, Done, PEER_CLOSED, SHUT};
+use super::state::State;
 use crate::driver::descriptor::Descriptor;
 use crate::op::block::{Block, Flags, Kind};
 use crate::service::service;

@@ -7,10 +7,11 @@
 use std::sync::Arc;
 
 use super::direction::{Side, Tag};
-use super::handle::{Handle, Modes, State};
+use super::handle::{Handle, Modes};
 use super::perform::{Done, Step, perform};
 use super::signal::Sort;
 use super::started::{Refused, Started};
+use super::state::State;
 use super::thread;
 use crate::op::block::{Block, Bufs, Event, Flags, Kind, MAX_BUFS, Route};
 use crate::op::slab::Irp;
@@ -315,7 +316,14 @@ impl Handle {
 
     /// After a step, under the lock: what is known now, and whether the operation is done. The side is free if it
     /// waits on, or nobody waits behind it.
-    fn settle(&self, state: &mut State, side: Side, mut block: Irp, mut step: Step, closed: bool) -> Settled {
+    fn settle(
+        self: &Arc<Self>,
+        state: &mut State,
+        side: Side,
+        mut block: Irp,
+        mut step: Step,
+        closed: bool,
+    ) -> Settled {
         if side == Side::Rx {
             return self.judge(state, side, block, step, closed);
         }
@@ -335,7 +343,14 @@ impl Handle {
         }
     }
 
-    fn judge(&self, state: &mut State, side: Side, mut block: Irp, step: Step, closed: bool) -> Settled {
+    fn judge(
+        self: &Arc<Self>,
+        state: &mut State,
+        side: Side,
+        mut block: Irp,
+        step: Step,
+        closed: bool,
+    ) -> Settled {
         let direction = state.side(side);
         let (news, cancelled) = direction.end();
         let unsure = matches!(&step, Step::Done { done, .. } if self.is_unsure(state, &block, done));

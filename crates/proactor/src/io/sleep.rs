@@ -8,7 +8,8 @@
 use std::sync::Arc;
 
 use super::direction::{Side, Tag};
-use super::handle::{Handle, State};
+use super::handle::Handle;
+use super::state::State;
 use crate::op::BufPool;
 use crate::op::block::{Block, Bufs, Kind};
 use crate::op::charge::Charge;

@@ -10,8 +10,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use rustix::io::Errno;
 
 use super::file::File;
-use super::handle::{Class, Facts, Handle, State};
+use super::handle::{Class, Facts, Handle};
 use super::perform::{Step, disconnect, send_failed};
+use super::state::State;
 use crate::driver::sendfile::{hold_back, send_file, send_part};
 use crate::op::block::{Block, Bufs, Flags, MAX_BUFS};
 use crate::op::element::{Next, Parts};

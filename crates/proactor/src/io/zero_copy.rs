@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 use rustix::net::{Shutdown, sockopt};
 
 use super::direction::Tag;
-use super::handle::{Class, Facts, Handle, State};
+use super::handle::{Class, Facts, Handle};
 use super::perform::PEER_CLOSED;
+use super::state::State;
 use crate::driver::descriptor::Descriptor;
 use crate::driver::epoll::EventFlags;
 use crate::driver::{socket, zero_copy};
@@ -229,7 +230,12 @@ impl Handle {
     }
 
     /// An operation to send is over. If it must not be complete yet it is kept, and `None` comes back.
-    pub(super) fn hold(&self, state: &mut State, mut block: Irp, status: Status) -> Option<(Irp, Status)> {
+    pub(super) fn hold(
+        self: &Arc<Self>,
+        state: &mut State,
+        mut block: Irp,
+        status: Status,
+    ) -> Option<(Irp, Status)> {
         let asked = block.kind == Kind::Send && block.flags.contains(Flags::ZERO_COPY);
         let Some(zero) = state.zero_mut() else {
             if asked {
@@ -283,7 +289,7 @@ impl Handle {
 
     /// Operations were taken out of their queue, cancelled or closed. One that the kernel has a part of is not given
     /// back yet.
-    pub(super) fn hold_cut(&self, state: &mut State, cut: &mut Vec<Irp>, from: usize) -> bool {
+    pub(super) fn hold_cut(self: &Arc<Self>, state: &mut State, cut: &mut Vec<Irp>, from: usize) -> bool {
         // Only the one that was at the front has been begun.
         let begun = state.zero().is_some_and(|zero| zero.first.is_some()) && !state.tx.performs();
         let is_begun = |block: &Irp| {
@@ -344,7 +350,7 @@ impl Handle {
     }
 
     /// The handle is closed: what the kernel still reads from is given some time to arrive.
-    pub(super) fn linger(&self, state: &mut State) {
+    pub(super) fn linger(self: &Arc<Self>, state: &mut State) {
         let sending = state.tx.performs();
         let Some(zero) = state.zero_mut() else { return };
         if zero.is_idle() && !sending {
@@ -366,14 +372,14 @@ impl Handle {
     }
 
     /// From now on the service looks what the kernel says: there is nobody else.
-    pub(super) fn look_after(&self, state: &mut State) {
+    pub(super) fn look_after(self: &Arc<Self>, state: &mut State) {
         let Some(zero) = state.zero_mut() else { return };
         if zero.looking.is_some() {
             return;
         }
         // Without it the operations wait for ever, which is better than that they come back too soon.
         let Ok(service) = service() else { return };
-        let look = Arc::new(Look(self.me.clone()));
+        let look = Arc::new(Look(Arc::downgrade(self)));
         let weak: Weak<Look> = Arc::downgrade(&look);
         zero.looking = Some(look);
         service.tick_after(Duration::ZERO, weak);
@@ -411,7 +417,7 @@ impl Handle {
 struct Look(Weak<Handle>);
 
 impl Tick for Look {
-    fn tick(&self) -> Option<Duration> {
+    fn tick(self: Arc<Self>) -> Option<Duration> {
         self.0.upgrade().filter(|handle| handle.look()).map(|_| LOOK)
     }
 }

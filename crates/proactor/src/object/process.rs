@@ -142,7 +142,7 @@ impl Source for Shared {
         None
     }
 
-    fn abandon(&self) {}
+    fn abandon(self: Arc<Self>) {}
 
     fn pending(&self) -> usize {
         0

@@ -148,7 +148,7 @@ where
         None
     }
 
-    fn abandon(&self) {}
+    fn abandon(self: Arc<Self>) {}
 
     fn pending(&self) -> usize {
         0

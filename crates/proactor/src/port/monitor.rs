@@ -118,7 +118,7 @@ where
     K: Clone + Send + 'static,
     M: Send + 'static,
 {
-    fn tick(&self) -> Option<Duration> {
+    fn tick(self: Arc<Self>) -> Option<Duration> {
         self.counters.ticks.fetch_add(1, Relaxed);
         let mut watch = self.watch.lock();
         let mut workers = std::mem::take(&mut watch.seen);

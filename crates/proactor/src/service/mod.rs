@@ -22,7 +22,7 @@ pub(crate) use self::clocks::{Expire, TimerKey, When};
 /// Something that is to be looked at from time to time.
 pub(crate) trait Tick: Send + Sync {
     /// Looks; returns in how long to look again, or `None` when there is no more need.
-    fn tick(&self) -> Option<Duration>;
+    fn tick(self: Arc<Self>) -> Option<Duration>;
 }
 
 pub(crate) struct Service {

@@ -19,7 +19,7 @@ pub(crate) trait Source: Send + Sync {
     fn ready(self: Arc<Self>, events: EventFlags, direct: bool) -> Option<Irp>;
 
     /// The port is closed: whatever would complete to it is cancelled, for nobody will ever see it.
-    fn abandon(&self);
+    fn abandon(self: Arc<Self>);
 
     /// Operations under way.
     fn pending(&self) -> usize;
@@ -197,7 +197,7 @@ mod tests {
         fn ready(self: Arc<Self>, _: EventFlags, _: bool) -> Option<Irp> {
             None
         }
-        fn abandon(&self) {}
+        fn abandon(self: Arc<Self>) {}
         fn pending(&self) -> usize {
             0
         }

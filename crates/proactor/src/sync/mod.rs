@@ -29,6 +29,7 @@ pub(crate) mod late;
 pub(crate) mod lock;
 mod lot;
 mod once;
+pub(crate) mod once_box;
 pub(crate) mod park;
 mod pause;
 mod place;

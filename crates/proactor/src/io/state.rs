@@ -1,0 +1,103 @@
+//! What of a handle changes, under its lock: descriptor, directions, what has become of the connection.
+//!
+//! What few handles have is kept apart, so that those that merely wait are small.
+
+use std::sync::{Arc, Weak};
+
+use super::direction::{Direction, Side, Tag};
+use super::handle::{Facts, Handle, Modes};
+use super::sleep::Sleeper;
+use super::zero_copy::ZeroCopy;
+use crate::driver::descriptor::Descriptor;
+use crate::op::OpId;
+use crate::status::Status;
+
+pub(super) struct State {
+    pub(super) fd: Option<Descriptor>,
+    pub(super) rx: Direction,
+    pub(super) tx: Direction,
+    pub(super) facts: Facts,
+    pub(super) modes: Modes,
+    /// A direction has paused, and the service will try it again.
+    pub(super) paused: bool,
+    pub(super) next_id: u64,
+    /// How the connection failed, once somebody was told; the kernel tells it once.
+    pub(super) broken: Option<Status>,
+    /// What the receive that sleeps needs again.
+    pub(super) sleeper: Option<Sleeper>,
+    seldom: Option<Box<Seldom>>,
+}
+
+/// What becomes of few handles.
+#[derive(Default)]
+pub(super) struct Seldom {
+    /// Set while the service thread watches the descriptor, for want of a port.
+    pub(super) watched_by_service: Option<u64>,
+    /// File transfers that are with the backend, and their names there.
+    pub(super) transfers: Vec<(Tag, u64)>,
+    /// Accepted sockets whose first data an accept waits for.
+    pub(super) children: Vec<Arc<Handle>>,
+    /// The accept that is to put its connection here.
+    pub(super) engaged_by: Option<(Weak<Handle>, OpId)>,
+    /// Where the handle is whose accept waits here for first data, or was the last to.
+    pub(super) adopter: usize,
+    /// Once something was sent without a copy.
+    pub(super) zero: Option<Box<ZeroCopy>>,
+}
+
+impl State {
+    pub(super) fn new(fd: Descriptor, facts: Facts) -> State {
+        State {
+            fd: Some(fd),
+            rx: Direction::untried(),
+            tx: Direction::untried(),
+            facts,
+            modes: Modes::empty(),
+            paused: false,
+            next_id: 0,
+            broken: None,
+            sleeper: None,
+            seldom: None,
+        }
+    }
+
+    pub(super) fn side(&mut self, side: Side) -> &mut Direction {
+        match side {
+            Side::Rx => &mut self.rx,
+            Side::Tx => &mut self.tx,
+        }
+    }
+
+    pub(super) fn seldom(&self) -> Option<&Seldom> {
+        self.seldom.as_deref()
+    }
+
+    pub(super) fn seldom_mut(&mut self) -> &mut Seldom {
+        self.seldom.get_or_insert_default()
+    }
+
+    pub(super) fn watched_by_service(&self) -> Option<u64> {
+        self.seldom()?.watched_by_service
+    }
+
+    /// The service watches no longer; what it was to be told that by, if it did.
+    pub(super) fn unwatched(&mut self) -> Option<u64> {
+        self.seldom.as_mut()?.watched_by_service.take()
+    }
+
+    /// No accept puts its connection here any longer; the one that was to, if there was.
+    pub(super) fn disengaged(&mut self) -> Option<(Weak<Handle>, OpId)> {
+        self.seldom.as_mut()?.engaged_by.take()
+    }
+
+    /// The operation that is being performed on a side of the handle at `me`.
+    pub(super) fn current(&mut self, side: Side, me: usize) -> Option<Tag> {
+        let adopter = self.seldom().map_or(0, |seldom| seldom.adopter);
+        self.side(side).current(me, adopter)
+    }
+
+    pub(super) fn name(&mut self) -> OpId {
+        self.next_id += 1;
+        OpId(self.next_id)
+    }
+}
