@@ -25,12 +25,14 @@ pub(crate) trait Source: Send + Sync {
     fn pending(&self) -> usize;
 }
 
-/// Slots in the first chunk; each further chunk doubles what there is.
+/// Slots are made in chunks, eight for each doubling of what there is: at most an eighth is more than is needed.
 const FIRST: u32 = 64;
-const CHUNKS: usize = 20;
+const DOUBLINGS: usize = 20;
+const PARTS: u32 = 8;
+const CHUNKS: usize = DOUBLINGS * PARTS as usize;
 
 /// As many handles as a port can have.
-pub(crate) const MOST_HANDLES: u32 = FIRST * ((1 << CHUNKS) - 1);
+pub(crate) const MOST_HANDLES: u32 = FIRST * ((1 << DOUBLINGS) - 1);
 
 /// Each beside its generation, so that a slot takes one word more than what is in it.
 enum Slot<K> {
@@ -139,7 +141,7 @@ impl<K: Clone> Table<K> {
 
     /// Takes all keys out; the handles stay.
     pub(crate) fn take_keys(&self) -> Vec<K> {
-        let slots = self.chunks.iter().map_while(OnceLock::get).flatten();
+        let slots = self.chunks.iter().filter_map(OnceLock::get).flatten();
         slots.filter_map(|slot| slot.lock().take_key()).collect()
     }
 
@@ -158,7 +160,7 @@ impl<K: Clone> Table<K> {
 
     /// Every handle there is at some moment during the call.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(Arc<dyn Source>)) {
-        for chunk in self.chunks.iter().map_while(OnceLock::get) {
+        for chunk in self.chunks.iter().filter_map(OnceLock::get) {
             for slot in chunk {
                 let source = slot.lock().source().and_then(Weak::upgrade);
                 if let Some(source) = source {
@@ -174,12 +176,13 @@ impl<K: Clone> Table<K> {
     }
 
     fn slot(&self, index: u32) -> Option<&Lock<Slot<K>>> {
-        // Chunk n begins at FIRST * (2^n - 1).
-        let chunk = (index / FIRST + 1).ilog2();
-        let begin = FIRST * ((1 << chunk) - 1);
-        let slots = self.chunks.get(chunk as usize)?;
-        let slots = slots.get_or_init(|| (0..FIRST << chunk).map(|_| Lock::new(Slot::Free(0))).collect());
-        slots.get((index - begin) as usize)
+        // Doubling n begins at FIRST * (2^n - 1) and makes as many slots as there were before, and FIRST more.
+        let doubling = (index / FIRST + 1).ilog2();
+        let part = (FIRST << doubling) / PARTS;
+        let at = index - FIRST * ((1 << doubling) - 1);
+        let chunk = self.chunks.get((doubling * PARTS + at / part) as usize)?;
+        let slots = chunk.get_or_init(|| (0..part).map(|_| Lock::new(Slot::Free(0))).collect());
+        slots.get((at % part) as usize)
     }
 }
 
