@@ -24,6 +24,7 @@ mod thread_states;
 mod wait_all_atomic;
 mod wait_order;
 mod zero_byte_receive;
+mod zero_copy;
 
 pub use self::mutex_abandoned::own_mutex;
 pub use self::zero_byte_receive::hold_idle;
@@ -46,6 +47,7 @@ pub const EXPERIMENTS: &[Experiment] = &[
     file_cache::EXPERIMENT,
     sync_or_pending::EXPERIMENT,
     send_order::EXPERIMENT,
+    zero_copy::EXPERIMENT,
     skip_on_success::EXPERIMENT,
     zero_byte_receive::EXPERIMENT,
     one_in_flight::EXPERIMENT,
