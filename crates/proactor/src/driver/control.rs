@@ -64,7 +64,9 @@ impl Messages {
         while at + before <= self.len {
             // SAFETY: a whole header lies here, initialised, at a multiple of its alignment from memory that has it.
             let header = unsafe { begin.add(at).cast::<libc::cmsghdr>().read() };
-            let Some(says) = (header.cmsg_len as usize).checked_sub(before) else { return };
+            #[allow(clippy::unnecessary_cast, reason = "some C libraries have a shorter one")]
+            let says = header.cmsg_len as usize;
+            let Some(says) = says.checked_sub(before) else { return };
             let len = says.min(self.len - at - before);
             // SAFETY: `at + before + len` is not beyond `self.len`, and nobody changes the memory meanwhile.
             let data = unsafe { std::slice::from_raw_parts(begin.add(at + before), len) };

@@ -155,7 +155,7 @@ impl Control {
     }
 
     /// For the next receive; `None` if none was received before.
-    pub(super) fn again(self: Box<Self>) -> Option<Box<Control>> {
+    pub(super) fn again(&self) -> Option<Box<Control>> {
         self.room.map(|room| Control::wanted(room.into()))
     }
 

@@ -234,7 +234,7 @@ fn handle(packet: Packet<Arc<End>, ()>, tally: &Tally) {
             // The highest so far, plus one; whoever finds it beyond its own was overtaken.
             let expected = packet.key.next.fetch_max(number + 1, SeqCst);
             tally.overtaken.fetch_add(u64::from(expected > number), SeqCst);
-            if number % BLOCKS_ONCE_IN == 0 {
+            if number.is_multiple_of(BLOCKS_ONCE_IN) {
                 blocking(|| std::thread::sleep(BLOCK));
             }
             tally.messages.fetch_add(1, SeqCst);
