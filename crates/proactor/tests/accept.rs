@@ -5,10 +5,14 @@ mod common;
 mod streams;
 
 use std::io::{Read, Write};
+use std::time::{Duration, Instant};
 
 use common::{Packets, eventually};
 use proactor::{Address, Socket, Started, Status, op};
 use streams::{Client, Place};
+
+/// What a connection's time is counted in.
+const TICK: Duration = Duration::from_nanos(62_500_000);
 
 const LISTENER: usize = 1;
 const ACCEPTED: usize = 2;
@@ -219,6 +223,26 @@ fn s361_an_accepted_socket_can_do_everything_at_once() {
     connection.set_nodelay(true).unwrap();
     connection.shutdown(proactor::How::Send).unwrap();
     assert_eq!(client.read(&mut [0; 8]).unwrap(), 0);
+}
+
+#[test]
+fn s362_a_silent_client_is_found_by_the_time_it_has_been_connected() {
+    for place in Place::both() {
+        let packets = on_port(&place);
+        let socket = Socket::stream(&place.address).unwrap();
+        assert_eq!(socket.connect_time(), None);
+        let before = Instant::now();
+        let mut client = silent(&place, &packets, with_data(1).into_socket(&socket));
+        let found = || socket.connect_time().unwrap();
+        assert!(found() <= before.elapsed() + TICK);
+        eventually("it has been silent for long", || found() >= Duration::from_millis(250));
+        assert!(found() <= before.elapsed() + TICK);
+        client.write_all(b"at last").unwrap();
+        let mut accept = expect!(Accept, packets.next());
+        assert!(accept.take_connection().unwrap().connect_time() >= Some(Duration::from_millis(250)));
+        socket.close().unwrap();
+        assert_eq!(socket.connect_time(), None);
+    }
 }
 
 #[test]

@@ -8,8 +8,9 @@ use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
-use common::{PATIENCE, Packets, pattern};
+use common::{PATIENCE, Packets, eventually, pattern};
 use proactor::object::{Thread, Wait, wait_one};
 use proactor::{Address, Modes, Socket, Started, Status, op};
 use rustix::net::{AddressFamily, SocketType};
@@ -155,6 +156,27 @@ fn s369_first_data_larger_than_any_buffer_arrive_whole_and_before_what_is_sent_n
         assert!(got == data);
         assert_eq!(expect!(Connect, packets.next()).result(), Ok(data.len()));
     }
+}
+
+#[test]
+fn s362_a_socket_knows_how_long_it_has_been_connected() {
+    let place = Place::tcp();
+    let socket = Socket::to_connect(&place.address).unwrap();
+    let connect = socket.begin(op::Connect::new(place.address.clone())).unwrap();
+    assert_eq!(connect.wait().result(), Ok(0));
+    assert!(socket.connect_time().is_some_and(|time| time < PATIENCE));
+    eventually("it has been connected for long", || socket.connect_time() > Some(Duration::from_millis(100)));
+    let accepted = place.listener.begin(op::Accept::new()).unwrap().wait().take_connection().unwrap();
+    assert!(accepted.connect_time() < socket.connect_time(), "an accepted one counts from its accept");
+    // One that is to be used again is a new one.
+    let disconnect = socket.begin(op::Disconnect::new().reuse()).unwrap();
+    drop(accepted);
+    assert_eq!(disconnect.wait().status(), Status::SUCCESS);
+    assert_eq!(socket.connect_time(), None);
+    assert_eq!(
+        (place.listener.connect_time(), Socket::udp("127.0.0.1:0").unwrap().connect_time()),
+        (None, None)
+    );
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod routine;
 mod rules;
 mod run;
 mod signal;
+mod since;
 mod sleep;
 mod socket;
 mod started;

@@ -6,6 +6,7 @@
 use super::direction::Side;
 use super::handle::{Class, Facts, Handle};
 use super::perform::{ASKED, Done, PEER_CLOSED, SHUT};
+use super::since::Since;
 use super::state::State;
 use crate::driver::descriptor::Descriptor;
 use crate::op::block::{Block, Flags, Kind};
@@ -115,6 +116,7 @@ impl Handle {
             }
             (Kind::Connect, Status::SUCCESS) => {
                 state.facts |= Facts::CONNECTED;
+                state.connected = Since::now();
                 state.facts -= Facts::SEND_SHUT | Facts::RECV_SHUT;
                 state.broken = None;
                 // An unconnected socket seems to have ended.
@@ -217,6 +219,7 @@ impl Handle {
         }
         state.fd = Some(Descriptor::new(fd));
         state.facts = facts;
+        state.connected = Since::now_if(facts.contains(Facts::CONNECTED));
         debug_assert!(!state.is_held(), "the old descriptor is still needed");
         state.drop_zero();
         state.broken = None;

@@ -402,6 +402,15 @@ impl Socket {
         address_of(net::getpeername(&*self.0.fd()?)?)
     }
 
+    /// How long the connection has lasted, to a sixteenth of a second; `None` if there is none (`SO_CONNECT_TIME`, S362).
+    /// That of a socket that was accepted counts from its accept, also while that waits for first data: a client that
+    /// is connected and silent is found so. That of a descriptor that was taken over counts from then.
+    pub fn connect_time(&self) -> Option<std::time::Duration> {
+        let state = self.0.state.lock();
+        state.fd.as_ref()?;
+        state.connected.elapsed()
+    }
+
     /// Lends the descriptor to `f`, for options this type has no method for.
     pub fn with_fd<R>(&self, f: impl FnOnce(BorrowedFd<'_>) -> R) -> Result<R, Status> {
         let fd = self.0.fd()?;

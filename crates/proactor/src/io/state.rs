@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 
 use super::direction::{Direction, Side, Tag};
 use super::handle::{Facts, Handle, Modes};
+use super::since::Since;
 use super::sleep::Sleeper;
 use super::zero_copy::ZeroCopy;
 use crate::driver::descriptor::Descriptor;
@@ -20,6 +21,7 @@ pub(super) struct State {
     pub(super) modes: Modes,
     /// A direction has paused, and the service will try it again.
     pub(super) paused: bool,
+    pub(super) connected: Since,
     pub(super) next_id: u64,
     /// How the connection failed, once somebody was told; the kernel tells it once.
     pub(super) broken: Option<Status>,
@@ -54,6 +56,7 @@ impl State {
             facts,
             modes: Modes::empty(),
             paused: false,
+            connected: Since::now_if(facts.contains(Facts::CONNECTED)),
             next_id: 0,
             broken: None,
             sleeper: None,
