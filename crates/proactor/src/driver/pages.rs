@@ -215,7 +215,7 @@ mod tests {
     fn whole_pages_begin_on_pages_and_none_is_lost_between_them() {
         let pages = Pages::new(PAGE, FIRST);
         let all: Vec<_> = std::iter::from_fn(|| pages.take()).collect();
-        assert!(all.iter().all(|lent| address(lent) % PAGE == 0));
+        assert!(all.iter().all(|lent| address(lent).is_multiple_of(PAGE)));
         assert!(all.windows(2).all(|pair| address(&pair[1]) - address(&pair[0]) == PAGE));
     }
 
@@ -224,7 +224,7 @@ mod tests {
         for align in [1, 512, PAGE, 16 * PAGE] {
             let pages = Pages::aligned(1000, align, 3);
             let all: Vec<_> = std::iter::from_fn(|| pages.take()).collect();
-            assert!(all.iter().all(|lent| address(lent) % align == 0));
+            assert!(all.iter().all(|lent| address(lent).is_multiple_of(align)));
         }
     }
 

@@ -176,6 +176,9 @@ impl<K: Clone> Table<K> {
     }
 
     fn slot(&self, index: u32) -> Option<&Lock<Slot<K>>> {
+        if index >= MOST_HANDLES {
+            return None;
+        }
         // Doubling n begins at FIRST * (2^n - 1) and makes as many slots as there were before, and FIRST more.
         let doubling = (index / FIRST + 1).ilog2();
         let part = (FIRST << doubling) / PARTS;
