@@ -107,6 +107,7 @@ fn servers_of_sessions_refuse_in_words_as_well() {
         says(&["--limit-sessions", "0"], "a number from 1 to ");
         says(&["--idle-timeout", "1e9"], "up to 604800");
         says(&["--idle-timeout", "soon"], "as in 60 or 0.5, or 0 for never");
+        says(&["--limit-locked", "lots"], "as in 65536, 64K, 64M or 1G");
         says(&["--workers", "0"], "at least 1 worker");
     }
 }

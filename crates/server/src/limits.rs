@@ -30,6 +30,10 @@ pub struct Limits {
     /// from when something came until it is handled. One that gets none waits for its turn again; one that gets none
     /// many times in a row ends with `NO_BUFS`.
     pub receive_buffers: usize,
+    /// Bytes that sends under way may lock, rounded down to whole pages of 4 KiB
+    /// ([`proactor::Limits::locked_bytes`]). A session whose send would be beyond ends with `NO_BUFS`. Default: as many
+    /// as the process may ([`proactor::budget`]).
+    pub locked_bytes: usize,
 }
 
 impl Default for Limits {
@@ -42,6 +46,7 @@ impl Default for Limits {
             queue_bytes: 1 << 20,
             receive_buffer: 16 << 10,
             receive_buffers: 1024,
+            locked_bytes: usize::MAX,
         }
     }
 }

@@ -197,6 +197,7 @@ impl Builder {
             workers: self.workers,
             posts: self.limits.sessions.saturating_mul(POSTS),
             handles: (self.limits.sessions + ACCEPTS).min(1 << 20),
+            locked_bytes: self.limits.locked_bytes,
             ..proactor::Limits::default()
         };
         let port = Port::with_limits(self.concurrency, limits)?;

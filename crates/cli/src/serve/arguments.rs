@@ -10,6 +10,8 @@ pub const MOST_WORKERS: usize = 32_767;
 const MOST_BUFFER: usize = 1 << 30;
 /// Sessions have numbers of 32 bits; each takes a descriptor, of which Linux gives a process fewer than that.
 const MOST_SESSIONS: usize = 1 << 28;
+/// Memory is locked in pages of this size.
+const PAGE: usize = 4096;
 /// Beyond a week it is "never".
 const MOST_SECONDS: f64 = 604_800.0;
 
@@ -48,6 +50,26 @@ pub fn session_count(text: &str) -> Result<usize, String> {
     }
 }
 
+/// Bytes that may be locked, as people write them: `65536`, `64K`, `64M`, `1G`; also `64MiB`.
+pub fn locked_bytes(text: &str) -> Result<usize, String> {
+    let needed = || "a number of bytes is needed, as in 65536, 64K, 64M or 1G".to_owned();
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let shift = match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "" | "B" => 0,
+        "K" | "KB" | "KIB" => 10,
+        "M" | "MB" | "MIB" => 20,
+        "G" | "GB" | "GIB" => 30,
+        "T" | "TB" | "TIB" => 40,
+        _ => return Err(needed()),
+    };
+    let number: usize = digits.parse().map_err(|_| needed())?;
+    match number.checked_mul(1 << shift) {
+        Some(..PAGE) => Err(format!("less than a page, {PAGE} bytes, has room for nothing")),
+        Some(bytes) => Ok(bytes),
+        None => Err(format!("{text} is more than any machine has")),
+    }
+}
+
 /// Seconds, also parts of one. `None`, written 0, is never.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seconds(pub Option<Duration>);
@@ -68,6 +90,17 @@ pub fn seconds(text: &str) -> Result<Seconds, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_are_taken_as_people_write_them() {
+        assert_eq!(locked_bytes("4096"), Ok(4096));
+        assert_eq!(locked_bytes("64k"), Ok(64 << 10));
+        assert_eq!(locked_bytes("64M"), Ok(64 << 20));
+        assert_eq!(locked_bytes("1GiB"), Ok(1 << 30));
+        for wrong in ["", "M", "-1", "1.5G", "0", "0M", "4095", "1X", "99999999999T", "1 G", "1é"] {
+            assert!(locked_bytes(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn seconds_may_be_parts_or_never() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use proactor_server::{Builder, Counts, FrameError, Handler, Limits, Reason, Server, Session, Timeout};
 
 use super::address;
-use super::arguments::{concurrency, default_workers, session_count, worker_count};
+use super::arguments::{concurrency, default_workers, locked_bytes, session_count, worker_count};
 use super::figures::{Figures, per_second};
 use crate::say;
 
@@ -31,6 +31,10 @@ pub struct Common {
     /// [default: 10000]
     #[arg(long, value_name = "N", value_parser = session_count)]
     pub limit_sessions: Option<usize>,
+    /// Memory that sends under way may lock, in whole pages of 4 KiB, as in 64M or 1G. A session whose send would be
+    /// beyond is dropped, and counted as such. [default: a quarter of the machine's]
+    #[arg(long, value_name = "BYTES", value_parser = locked_bytes)]
+    limit_locked: Option<usize>,
     /// Print no figures; only where it listens, faults, and the summary.
     #[arg(short, long)]
     pub quiet: bool,
@@ -48,7 +52,8 @@ impl Common {
     /// What is the same for all of them put into `limits`.
     pub fn limits(&self, limits: Limits) -> Limits {
         let buffers = limits.receive_buffers.max(self.workers());
-        Limits { sessions: self.sessions(), receive_buffers: buffers, ..limits }
+        let locked_bytes = self.limit_locked.unwrap_or(limits.locked_bytes);
+        Limits { sessions: self.sessions(), receive_buffers: buffers, locked_bytes, ..limits }
     }
 
     /// Listens and serves.

@@ -16,7 +16,9 @@ use proactor::files::{self, Choice};
 use proactor::{BufPool, Limits, Modes, Op, Packet, Port, Socket, Started, Status, Workers, op};
 
 use self::counts::{Counters, Counts, one};
-use super::arguments::{buffer_size, concurrency, default_workers, session_count, worker_count};
+use super::arguments::{
+    buffer_size, concurrency, default_workers, locked_bytes, session_count, worker_count,
+};
 use super::{End, Running, address};
 use crate::{descriptors, say};
 
@@ -82,6 +84,10 @@ pub struct Args {
     /// but that of descriptors]
     #[arg(long, value_name = "N", value_parser = session_count)]
     pub limit_sessions: Option<usize>,
+    /// Memory that sends under way may lock, in whole pages of 4 KiB, as in 64M or 1G. A connection whose send would be
+    /// beyond is dropped, and counted as such. [default: a quarter of the machine's]
+    #[arg(long, value_name = "BYTES", value_parser = locked_bytes)]
+    pub limit_locked: Option<usize>,
     /// Print no figures; only where it listens, faults, and the summary.
     #[arg(short, long)]
     pub quiet: bool,
@@ -125,7 +131,8 @@ impl Echo {
         }
         address::tell_capacity(descriptors::raise(), workers as u64);
         let listener = address::listen(&args.listen)?;
-        let limits = Limits { workers, ..Limits::default() };
+        let mut limits = Limits { workers, ..Limits::default() };
+        limits.locked_bytes = args.limit_locked.unwrap_or(limits.locked_bytes);
         let refused = |status| say::cannot_start(workers, status);
         let port = EchoPort::with_limits(args.concurrency, limits).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
