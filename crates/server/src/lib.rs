@@ -41,18 +41,28 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
+//! The guide is `docs/sessions.md`.
+//!
 //! # Rules
 //!
 //! - A session has one receive and one send under way. More to send waits in a queue that is bounded in messages and
 //!   bytes, and goes out together; [`Full`] says what a full queue does.
 //! - A session that waits for its peer holds no buffer.
 //! - [`closed`](Handler::closed) comes once, whatever races: the peer's end, one's own, errors, times, a shutdown.
+//! - What ends in good order is sent in full, and then ended; what breaks is reset.
+//! - A session that has had its turn of messages waits until others have had theirs.
 //! - A peer's garbage, its slowness, and a panic of its handler cost its session and no other.
 //! - A session's number ([`SessionId`]) never comes again; a stale one finds nothing.
 //! - Everything has a limit ([`Limits`]) or a time ([`Timeouts`]); what was reached is named ([`Reason`],
 //!   [`SendError`], [`FrameError`]) and counted ([`Counts`]), everyday ends apart from faults.
 #![warn(missing_docs)]
 
+/// The examples of the guide.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/sessions.md")]
+struct Guide;
+
+mod builder;
 mod chunks;
 mod datagrams;
 mod end;
@@ -65,11 +75,12 @@ mod session;
 mod table;
 mod wheel;
 
+pub use builder::Builder;
 pub use end::{Counts, Reason, SendError, Timeout};
 pub use framing::{Assembler, Codec, Decoded, Endian, FrameError, Framing, HEADROOM, Layer, Width};
 pub use handler::Handler;
 pub use limits::{Full, Limits, Timeouts};
 pub use room::{Delivery, Frame, Room};
-pub use server::{Builder, Server, Sessions};
+pub use server::{Server, Sessions};
 pub use session::Session;
 pub use table::SessionId;

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::cell::Cell;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use proactor::{Address, BufPool, Modes, Op, Packet, Port, Socket, Status, Workers, op, processors};
 
+use crate::builder::Builder;
 use crate::datagrams::Datagrams;
 use crate::end::{Counters, Counts, one};
 use crate::framing::{FrameError, Framing};
@@ -82,164 +83,6 @@ pub(crate) struct Shared {
 thread_local! {
     /// Whose worker this thread is: the address of its `Shared`.
     static WORKS_FOR: Cell<usize> = const { Cell::new(0) };
-}
-
-/// How a server is made.
-///
-/// ```
-/// use std::time::Duration;
-/// use proactor_server::{Framing, Full, Handler, Limits, Server, Session, Timeouts};
-///
-/// struct Echo;
-/// impl Handler for Echo {
-///     type State = ();
-///     fn connected(&self, _: &Session) {}
-///     fn message(&self, session: &Session, _: &mut (), message: &[u8]) {
-///         let _ = session.send(message);
-///     }
-/// }
-///
-/// let server = Server::builder(Framing::lines())
-///     .limits(Limits { sessions: 1000, ..Limits::default() })
-///     .timeouts(Timeouts { idle: Some(Duration::from_secs(300)), ..Timeouts::default() })
-///     .full(Full::DropMessage)
-///     .listen("127.0.0.1:0", Echo)?;
-/// let drained = server.shutdown(Duration::from_secs(1));
-/// assert_eq!(drained.messages_lost, 0);
-/// # Ok::<(), proactor::Status>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct Builder {
-    framing: Framing,
-    limits: Limits,
-    timeouts: Timeouts,
-    full: Full,
-    workers: usize,
-    concurrency: usize,
-}
-
-impl Builder {
-    /// What there may be at most.
-    pub fn limits(mut self, limits: Limits) -> Builder {
-        self.limits = limits;
-        self
-    }
-
-    /// How long things may take.
-    pub fn timeouts(mut self, timeouts: Timeouts) -> Builder {
-        self.timeouts = timeouts;
-        self
-    }
-
-    /// What a send does at a full queue.
-    pub fn full(mut self, full: Full) -> Builder {
-        self.full = full;
-        self
-    }
-
-    /// Threads that handle messages: more than run at once, since they stand in for those that block. 4 a processor
-    /// and at least 8 unless set.
-    pub fn workers(mut self, workers: usize) -> Builder {
-        self.workers = workers;
-        self
-    }
-
-    /// Workers that run at once; 0, as at first, is one a processor.
-    pub fn concurrency(mut self, concurrency: usize) -> Builder {
-        self.concurrency = concurrency;
-        self
-    }
-
-    /// Listens on TCP and serves. Does not block.
-    ///
-    /// Fails as [`Socket::listen`] does, with `INVALID_PARAMETER` for limits under which nothing could be served
-    /// (zeros; fewer receive buffers than workers), `TOO_MANY_THREADS` without threads.
-    pub fn listen<H: Handler>(self, address: impl ToSocketAddrs, handler: H) -> Result<Server, Status> {
-        self.limits.check(self.workers)?;
-        self.serve(Socket::listen(address)?, handler)
-    }
-
-    /// Serves the datagrams that come to a UDP address: each address that they come from is a session, and each of
-    /// them a message, also an empty one. Does not block.
-    ///
-    /// What a session is sent goes out a message a datagram, of at most 65,507 bytes. While its handler runs, a few
-    /// datagrams wait for it; more are dropped, and so are those longer than a message may be. A session ends by its
-    /// [idle](Timeouts::idle) time, which has to be set, or by this side; for a peer can't end it.
-    ///
-    /// Addresses can be forged. A session is *half open* until its peer speaks again after it was sent something. There
-    /// are at most [`Limits::half_open`] of those: a new one ends the oldest, as [`Timeout::HalfOpen`](crate::Timeout).
-    /// A flood of forged addresses then displaces its own, and a peer that answers within the time in which so many
-    /// more come gets through. Who forges an address can guess when to speak again: a protocol that has to be sure
-    /// sends a number that its peer has to repeat, and [aborts](crate::Session::abort) sessions that do not.
-    ///
-    /// Fails as [`listen`](Builder::listen) does, and with `INVALID_PARAMETER` without an idle time, or with a framing
-    /// that is not [raw](Framing::raw).
-    pub fn listen_datagrams<H: Handler>(
-        self,
-        address: impl ToSocketAddrs,
-        handler: H,
-    ) -> Result<Server, Status> {
-        self.limits.check(self.workers)?;
-        if !self.framing.is_raw() || self.timeouts.idle.is_none() {
-            return Err(Status::INVALID_PARAMETER);
-        }
-        self.run(Socket::udp(address)?, Key::Datagrams, handler)
-    }
-
-    /// Serves what connects to a stream socket that listens already: one at a Unix path, or inherited.
-    pub fn serve<H: Handler>(self, listener: Socket, handler: H) -> Result<Server, Status> {
-        self.limits.check(self.workers)?;
-        self.run(listener, Key::Listener, handler)
-    }
-
-    fn run<H: Handler>(self, listener: Socket, key: Key, handler: H) -> Result<Server, Status> {
-        let limits = proactor::Limits {
-            workers: self.workers,
-            posts: self.limits.sessions.saturating_mul(POSTS),
-            handles: (self.limits.sessions + ACCEPTS).min(1 << 20),
-            locked_bytes: self.limits.locked_bytes,
-            ..proactor::Limits::default()
-        };
-        let port = Port::with_limits(self.concurrency, limits)?;
-        listener.associate(&port, key.clone())?;
-        let periods = Periods::new(&self.timeouts);
-        let shared = Arc::new(Shared {
-            port,
-            framing: self.framing,
-            pool: BufPool::new(self.limits.receive_buffer, self.limits.receive_buffers),
-            table: Table::new(self.limits.sessions),
-            limits: self.limits,
-            wheel: Wheel::new(periods.shortest),
-            periods,
-            full: self.full,
-            counters: Counters::default(),
-            handler: Box::new(handler),
-            datagrams: Datagrams::default(),
-            listener,
-            stopping: AtomicBool::new(false),
-            workers: self.workers,
-            waiters: AtomicUsize::new(0),
-            last: Mutex::new(()),
-            empty: Condvar::new(),
-        });
-        let ours = shared.clone();
-        let workers = Workers::start(&shared.port, self.workers, move |packet| ours.work::<H>(packet))?;
-        let turned = shared.clone();
-        let turn = move || turned.wheel.turn(|index| Some(turned.table.at(index)?.look()));
-        let Ok(wheel) = std::thread::Builder::new().name("session-times".into()).spawn(turn) else {
-            shared.port.close();
-            workers.join();
-            return Err(Status::TOO_MANY_THREADS);
-        };
-        let datagrams = matches!(key, Key::Datagrams);
-        match key {
-            Key::Datagrams => {
-                shared.receive_datagram(op::RecvFrom::new(vec![0; shared.limits.message.min(DATAGRAM)]));
-            }
-            _ => (0..ACCEPTS).for_each(|_| shared.accept(op::Accept::new())),
-        }
-        Ok(Server { sessions: Sessions(shared), running: Some(Running { workers, wheel, datagrams }) })
-    }
 }
 
 impl Shared {
@@ -438,6 +281,60 @@ impl Server {
             workers: (4 * processors()).max(8),
             concurrency: 0,
         }
+    }
+
+    pub(crate) fn run<H: Handler>(
+        made: Builder,
+        listener: Socket,
+        key: Key,
+        handler: H,
+    ) -> Result<Server, Status> {
+        let limits = proactor::Limits {
+            workers: made.workers,
+            posts: made.limits.sessions.saturating_mul(POSTS),
+            handles: (made.limits.sessions + ACCEPTS).min(1 << 20),
+            locked_bytes: made.limits.locked_bytes,
+            ..proactor::Limits::default()
+        };
+        let port = Port::with_limits(made.concurrency, limits)?;
+        listener.associate(&port, key.clone())?;
+        let periods = Periods::new(&made.timeouts);
+        let shared = Arc::new(Shared {
+            port,
+            framing: made.framing,
+            pool: BufPool::new(made.limits.receive_buffer, made.limits.receive_buffers),
+            table: Table::new(made.limits.sessions),
+            limits: made.limits,
+            wheel: Wheel::new(periods.shortest),
+            periods,
+            full: made.full,
+            counters: Counters::default(),
+            handler: Box::new(handler),
+            datagrams: Datagrams::default(),
+            listener,
+            stopping: AtomicBool::new(false),
+            workers: made.workers,
+            waiters: AtomicUsize::new(0),
+            last: Mutex::new(()),
+            empty: Condvar::new(),
+        });
+        let ours = shared.clone();
+        let workers = Workers::start(&shared.port, made.workers, move |packet| ours.work::<H>(packet))?;
+        let turned = shared.clone();
+        let turn = move || turned.wheel.turn(|index| Some(turned.table.at(index)?.look()));
+        let Ok(wheel) = std::thread::Builder::new().name("session-times".into()).spawn(turn) else {
+            shared.port.close();
+            workers.join();
+            return Err(Status::TOO_MANY_THREADS);
+        };
+        let datagrams = matches!(key, Key::Datagrams);
+        match key {
+            Key::Datagrams => {
+                shared.receive_datagram(op::RecvFrom::new(vec![0; shared.limits.message.min(DATAGRAM)]));
+            }
+            _ => (0..ACCEPTS).for_each(|_| shared.accept(op::Accept::new())),
+        }
+        Ok(Server { sessions: Sessions(shared), running: Some(Running { workers, wheel, datagrams }) })
     }
 
     /// Where it listens; `INVALID_ADDRESS` if that is no Internet address.

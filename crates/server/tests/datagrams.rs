@@ -65,7 +65,8 @@ fn each_address_is_a_session_and_each_datagram_a_message() {
     assert_eq!(sessions.len(), 10);
     let mut addresses: Vec<_> = peers.iter().map(|peer| Some(peer.local_addr().unwrap())).collect();
     let mut known: Vec<_> = sessions.iter().map(|session| session.peer_addr().unwrap().ip()).collect();
-    (addresses.sort(), known.sort());
+    addresses.sort();
+    known.sort();
     assert_eq!(addresses, known);
     assert!(kept.book.lock().unwrap().sessions.values().all(|entry| entry.messages.len() == 3));
     let counts = kept.server.sessions().counts();
@@ -221,13 +222,11 @@ fn a_flood_of_addresses_displaces_its_own_and_not_those_who_answer() {
         assert_eq!(ask(peer, b"and again"), b"and again");
     }
     // Each says one thing and never reads.
-    let mut sent = 0;
     let flood: Vec<_> = (0..300).map(|_| peer(&kept)).collect();
-    for forged in &flood {
+    for (sent, forged) in flood.iter().enumerate() {
         forged.send(b"who am I").unwrap();
         // One at a time, or the socket's buffer would drop some.
-        sent += 1;
-        eventually("it has come", || kept.server.sessions().counts().accepted == 5 + sent);
+        eventually("it has come", || kept.server.sessions().counts().accepted == 6 + sent as u64);
     }
     eventually("the oldest are gone", || kept.server.sessions().counts().open == 25);
     let newcomer = peer(&kept);
