@@ -41,6 +41,7 @@ pub struct Builder {
     pub(crate) full: Full,
     pub(crate) workers: usize,
     pub(crate) concurrency: usize,
+    pub(crate) zero_copy: Option<usize>,
 }
 
 impl Builder {
@@ -72,6 +73,18 @@ impl Builder {
     /// Workers that run at once; 0, as at first, is one a processor.
     pub fn concurrency(mut self, concurrency: usize) -> Builder {
         self.concurrency = concurrency;
+        self
+    }
+
+    /// From how many bytes on a send goes out from the pages it is in instead of a copy
+    /// ([`Send::zero_copy`](proactor::op::Send::zero_copy)); `None`: never.
+    ///
+    /// 256 KiB unless set, which is more than where it begins to pay
+    /// ([`ZERO_COPY_FROM`](proactor::op::ZERO_COPY_FROM)): such a send is over when the peer has acknowledged it, and a
+    /// session has one send under way, so one goes out in each round trip. A session whose sends the kernel copied all
+    /// the same, as on the loopback, does not try again. [`Counts::zero_copy`](crate::Counts) counts them.
+    pub fn zero_copy(mut self, from: Option<usize>) -> Builder {
+        self.zero_copy = from;
         self
     }
 

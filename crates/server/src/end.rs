@@ -169,6 +169,10 @@ counters! {
     messages_lost
     /// Datagrams that were dropped: too long, or more than wait for a session's handler.
     datagrams_dropped
+    /// Sends that went out from where they were instead of a copy.
+    zero_copy
+    /// Of those, the ones that were copied all the same.
+    zero_copy_copied
 }
 
 impl Counters {

@@ -62,6 +62,8 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) periods: Periods,
     pub(crate) full: Full,
+    /// Sends of so many bytes are not copied.
+    pub(crate) zero_copy: usize,
     pub(crate) pool: BufPool,
     pub(crate) counters: Counters,
     pub(crate) wheel: Wheel,
@@ -280,6 +282,7 @@ impl Server {
             full: Full::default(),
             workers: (4 * processors()).max(8),
             concurrency: 0,
+            zero_copy: Some(4 * op::ZERO_COPY_FROM),
         }
     }
 
@@ -308,6 +311,7 @@ impl Server {
             wheel: Wheel::new(periods.shortest),
             periods,
             full: made.full,
+            zero_copy: made.zero_copy.unwrap_or(usize::MAX),
             counters: Counters::default(),
             handler: Box::new(handler),
             datagrams: Datagrams::default(),

@@ -15,12 +15,15 @@ use proactor_server::{Framing, Handler, Server, Session, Timeouts};
 const SESSIONS: usize = 10_000;
 /// What is made once, and the first doublings of tables, are not a session's.
 const WARM_UP: usize = 600;
-/// Peers that come together; a divisor of both.
+/// Peers that come together; a divisor of both, and no more than a backlog holds.
 const BATCH: usize = 50;
 
 /// What the session layer may add to a socket with a receive under way, in bytes: session, place in the table,
 /// timers, and what the allocator needs beside them.
 const MOST: usize = 140;
+
+/// All that an idle session costs, in bytes.
+const MOST_IN_ALL: usize = 460;
 
 /// Tells this program that it is the peers, and of whom.
 const PEERS_OF: &str = "PROACTOR_TEST_PEERS_OF";
@@ -112,8 +115,11 @@ fn bare() -> usize {
     let mut peers = Peers::of(listener.local_addr().unwrap());
     let mut held = Vec::with_capacity(2 * SESSIONS);
     each(|count| {
-        peers.come(count, false);
-        for _ in 0..count {
+        for at in 0..count {
+            if at % BATCH == 0 {
+                peers.come(BATCH, false);
+                peers.done();
+            }
             let ours = Socket::from_fd(listener.accept().unwrap().0).unwrap();
             ours.associate(&port, 1).unwrap();
             let _ = ours.recv(op::Recv::pooled(&pool)).unwrap();
@@ -139,6 +145,7 @@ fn an_idle_session_that_was_busy_costs_little() {
     println!("an idle session: {whole} bytes, {bare} of them for its socket and its receive");
     assert_eq!(server.sessions().counts().open, SESSIONS + WARM_UP);
     assert!(whole <= bare + MOST, "{whole} bytes, {bare} without the session layer");
+    assert!(whole <= MOST_IN_ALL, "{whole} bytes in all");
     drop(peers);
     eventually("they are gone", || server.sessions().counts().open == 0);
 }

@@ -63,6 +63,11 @@ pub(crate) enum Outgoing {
 }
 
 impl Outgoing {
+    /// Whether it was copied although it was not to be.
+    pub(super) fn was_copied(&self) -> bool {
+        matches!(self, Outgoing::Stream(send) if send.was_copied())
+    }
+
     pub(super) fn bytes(&self) -> usize {
         match self {
             Outgoing::Stream(send) => send.bytes(),
@@ -101,6 +106,8 @@ pub(super) struct Flight {
     pub(super) length: usize,
     /// When it began, in milliseconds of the wheel.
     pub(super) since: u32,
+    /// It goes out without a copy.
+    pub(super) zero_copy: bool,
 }
 
 impl Flight {
@@ -183,6 +190,17 @@ impl Busy {
             (self.flight.entries, self.flight.messages) = (1, 1);
         }
         if head.is_empty() { transmit } else { transmit.head(head) }
+    }
+
+    /// The same send without a copy, if it is one that can go so and has so many bytes.
+    pub(super) fn uncopied(&mut self, send: Outgoing, from: usize) -> Outgoing {
+        match send {
+            Outgoing::Stream(send) if self.flight.length >= from => {
+                self.flight.zero_copy = true;
+                Outgoing::Stream(send.zero_copy())
+            }
+            send => send,
+        }
     }
 
     /// The send under way has ended.

@@ -73,6 +73,8 @@ struct State {
     parked: bool,
     /// This side of the connection is ended.
     shut: bool,
+    /// The kernel copies what it is asked not to.
+    copies: bool,
     /// Milliseconds of the wheel: the connection; later the end of this side.
     since: u32,
     /// The last message, either way.
@@ -98,6 +100,7 @@ impl<T: Face> Inner<T> {
             sending: false,
             parked: false,
             shut: false,
+            copies: false,
             since: now,
             last: now,
             busy: None,

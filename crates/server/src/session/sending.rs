@@ -58,6 +58,7 @@ impl Session {
     pub(super) fn enqueue(&self, mut state: MutexGuard<'_, State>, entry: Entry) {
         let now = self.0.shared.wheel.now();
         let sending = std::mem::replace(&mut state.sending, true);
+        let from = self.zero_copy_from(&state);
         let busy = state.busy();
         busy.bytes += entry.weight();
         if sending {
@@ -66,6 +67,7 @@ impl Session {
         }
         assert!(busy.queue.is_empty(), "with a queue the send token is out");
         let send = busy.start(entry, now, self.peer());
+        let send = busy.uncopied(send, from);
         drop(state);
         self.pump(send);
     }
@@ -112,12 +114,20 @@ impl Session {
         SendError::Full
     }
 
+    /// From how many bytes on a send is not copied.
+    fn zero_copy_from(&self, state: &State) -> usize {
+        if state.copies { usize::MAX } else { self.0.shared.zero_copy }
+    }
+
     /// The next send with the send token, or the token back.
     fn next_send(&self, state: &mut State) -> Option<Outgoing> {
         let now = self.0.shared.wheel.now();
         state.last = now;
         let broken = state.phase == Phase::Broken;
-        let next = if broken { None } else { state.busy().gather(now, self.peer()) };
+        let from = self.zero_copy_from(state);
+        let busy = state.busy();
+        let next = if broken { None } else { busy.gather(now, self.peer()) };
+        let next = next.map(|next| busy.uncopied(next, from));
         state.sending = next.is_some();
         next
     }
@@ -151,11 +161,17 @@ impl Session {
     fn sent(&self, send: Outgoing) -> Option<Outgoing> {
         let counters = &self.0.shared.counters;
         add(&counters.bytes_out, send.bytes());
+        let copied = send.was_copied();
         // Its memory goes before there is room for more.
         drop(send);
         let mut state = self.0.state();
         let flight = state.busy().landed();
         add(&counters.messages_out, flight.messages);
+        if flight.zero_copy {
+            one(&counters.zero_copy);
+            add(&counters.zero_copy_copied, usize::from(copied));
+            state.copies |= copied;
+        }
         state.tell_waiting();
         let next = self.next_send(&mut state);
         if next.is_none() {
