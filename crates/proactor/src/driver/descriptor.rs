@@ -14,6 +14,9 @@ use std::sync::atomic::{AtomicU32, Ordering::*};
 const FIRST: usize = 1024;
 const CHUNKS: usize = 22;
 
+/// More than there can be without some that were forgotten; so far below the largest count that no threads get there.
+const MOST_OWNERS: u32 = i32::MAX as u32;
+
 type Chunk = OnceLock<Box<[AtomicU32]>>;
 
 /// How many owners each descriptor has. Counts are made when first needed, and stay.
@@ -45,7 +48,10 @@ impl Descriptor {
 
 impl Clone for Descriptor {
     fn clone(&self) -> Descriptor {
-        owners(&self.0).fetch_add(1, Relaxed);
+        if owners(&self.0).fetch_add(1, Relaxed) > MOST_OWNERS {
+            // Owners that are forgotten, thousands of millions of them, must not bring the count round to none.
+            std::process::abort();
+        }
         // SAFETY: the descriptor is open, for this owner is one. Owners never drop theirs but by the last one's drop,
         // which is now one later.
         Descriptor(ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(self.0.as_raw_fd()) }))

@@ -98,9 +98,9 @@ impl Pages {
         self.limit
     }
 
-    /// From one piece to the next.
-    fn stride(&self) -> usize {
-        self.size.next_multiple_of(self.align)
+    /// From one piece to the next. `None`: no memory is as long.
+    fn stride(&self) -> Option<usize> {
+        self.size.checked_next_multiple_of(self.align)
     }
 
     /// Under the lock of the shelf, so that only one does.
@@ -108,7 +108,7 @@ impl Pages {
         let (chunk, first) = chunk_of(number);
         if self.chunks[chunk].get().is_none() {
             let pieces = (FIRST << chunk).min(self.limit - (number - first));
-            let made = Chunk::map(self.stride().checked_mul(pieces)?, self.align)?;
+            let made = Chunk::map(self.stride()?.checked_mul(pieces)?, self.align)?;
             let set = self.chunks[chunk].set(made);
             debug_assert!(set.is_ok(), "only the holder of the lock sets it");
         }
@@ -117,9 +117,11 @@ impl Pages {
 
     fn piece(&self, number: u32) -> NonNull<[u8]> {
         let (chunk, index) = chunk_of(number as usize);
-        let Some(chunk) = self.chunks[chunk].get() else { unreachable!("a piece is made with its chunk") };
+        let (Some(chunk), Some(stride)) = (self.chunks[chunk].get(), self.stride()) else {
+            unreachable!("a piece is made with its chunk")
+        };
         // SAFETY: the chunk was mapped for all its pieces, of which this is one.
-        let start = unsafe { chunk.start.add(index * self.stride()) };
+        let start = unsafe { chunk.start.add(index * stride) };
         NonNull::slice_from_raw_parts(start, self.size)
     }
 }
@@ -225,6 +227,17 @@ mod tests {
             let pages = Pages::aligned(1000, align, 3);
             let all: Vec<_> = std::iter::from_fn(|| pages.take()).collect();
             assert!(all.iter().all(|lent| address(lent).is_multiple_of(align)));
+        }
+    }
+
+    #[test]
+    fn what_no_memory_is_as_long_as_is_refused() {
+        for size in [usize::MAX, usize::MAX - 15, isize::MAX as usize, 1 << 62] {
+            for pages in [Pages::new(size, 1), Pages::aligned(size, 1 << 20, 2), Pages::new(size, usize::MAX)]
+            {
+                assert!(pages.take().is_none());
+                assert_eq!(pages.lent(), 0);
+            }
         }
     }
 
