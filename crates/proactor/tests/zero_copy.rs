@@ -381,3 +381,29 @@ fn what_the_kernel_may_not_pin_is_copied() {
         assert_eq!(snapshot().zero_copy.fallen_back, 1);
     });
 }
+
+/// A cancelled accept takes its connection away from the socket that was brought, whatever was sent on it meanwhile.
+#[test]
+fn what_is_sent_while_an_accept_waits_for_first_data_ends_when_it_is_cancelled() {
+    const SENDS: usize = 64;
+    let packets = Packets::new();
+    let listener = Socket::listen("127.0.0.1:0").unwrap();
+    let brought = Socket::stream(&listener.local_addr().unwrap()).unwrap();
+    brought.associate(&packets.port, KEY).unwrap();
+    let accept = listener.begin(op::Accept::receive_first(vec![0; 8]).into_socket(&brought)).unwrap();
+    let peer = TcpStream::connect(listener.local_addr().unwrap().ip().unwrap()).unwrap();
+    eventually("the accept has its connection", || brought.peer_addr().is_ok());
+    let memory = shared(5, LEN / 4);
+    for _ in 0..SENDS {
+        brought.send(zero_copy(&memory)).unwrap();
+    }
+    accept.cancel().unwrap();
+    assert_eq!(accept.wait().status(), Status::CANCELLED);
+    // Some are gone out, others meet a socket without a connection; each comes back.
+    for _ in 0..SENDS {
+        let _ = expect!(Send, packets.next());
+    }
+    assert_eq!(brought.pending(), 0);
+    assert!(!is_kept(&memory));
+    drop(peer);
+}

@@ -200,6 +200,10 @@ impl Handle {
         if !asks || state.zero().is_some() || self.class != Class::Stream {
             return;
         }
+        // An accept that fails yet takes the connection away, with what the kernel would still have to say of it.
+        if state.seldom().is_some_and(|seldom| seldom.engaged_by.is_some()) {
+            return;
+        }
         let Some(fd) = state.fd.clone().filter(|_| self.nature.contains(Facts::INTERNET)) else { return };
         if zero_copy::enable(fd.as_fd()).is_err() {
             return;
