@@ -189,6 +189,30 @@ fn without_descriptors_accepting_pauses_and_goes_on_when_others_have_ended() {
 }
 
 #[test]
+fn who_would_lock_too_much_is_dropped_and_the_others_are_served() {
+    let server = Server::start(&["--quiet", "--limit-locked", "200K", "--buffer", "65536"]);
+    // Peers that send a lot and read nothing: what waits for them to read is locked.
+    let mut hoarders: Vec<TcpStream> = Vec::new();
+    let dropped = eventually(|| {
+        let mut stream = server.connect();
+        stream.set_nonblocking(true).unwrap();
+        hoarders.push(stream.try_clone().unwrap());
+        let full = eventually_full(&mut stream, &[7; 65536]);
+        full.is_err_and(|error| error.kind() != std::io::ErrorKind::WouldBlock)
+    });
+    assert!(dropped && hoarders.len() > 1, "the memory is limited, and one connection is not beyond it");
+    drop(hoarders);
+    assert!(eventually(|| server.connections() == 0));
+    assert_eq!(round(&mut server.connect(), b"and now?"), b"and now?");
+    let (summary, aside) = server.interrupt_with_errors();
+    assert!(
+        !summary.contains(" 0 dropped for want of buffers") && summary.ends_with(" 0 faults"),
+        "{summary}"
+    );
+    assert!(!aside.contains("fault"), "{aside}");
+}
+
+#[test]
 fn beyond_the_limit_a_connection_is_closed_and_counted() {
     let server = Server::start(&["--quiet", "--limit-sessions", "2"]);
     let [mut first, mut second] = [server.connect(), server.connect()];
