@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use common::attack::{MIB, SLACK, behave, echo, frame, framing, in_own_process, under_attack};
 use common::{PATIENCE, eventually};
-use proactor::budget::{self, Budget};
 use proactor_server::{Full, Limits, Server, Session};
 use socket2::{Domain, Socket, Type};
 
@@ -108,37 +107,4 @@ fn few_receive_buffers() {
         }
     });
     assert_eq!((counts.shortages, counts.faults), (broken, 0), "{counts:?}");
-}
-
-#[test]
-fn where_the_process_may_lock_no_more_pages_those_who_never_read_go_and_the_others_stay() {
-    in_own_process(
-        "where_the_process_may_lock_no_more_pages_those_who_never_read_go_and_the_others_stay",
-        few_pages,
-    );
-}
-
-fn few_pages() {
-    const CROWD: usize = 20;
-    // A queue that is full does not end its session, but a send that may not be pending does.
-    let builder = Server::builder(framing()).full(Full::DropMessage);
-    let counts = under_attack(builder, CROWD * 2 * MIB + SLACK, echo, |attacked| {
-        let now = budget::usage();
-        budget::set(Budget { locked_bytes: now.locked_bytes + 32 * 4096, ..now.limits }).unwrap();
-        let asks = frame(&[7; 60_000]);
-        let mut crowd: Vec<_> = (0..CROWD).map(|_| (attacked.connect(), 0)).collect();
-        for (stream, _) in &crowd {
-            stream.set_nonblocking(true).unwrap();
-        }
-        eventually("somebody has to go", || {
-            for (stream, at) in &mut crowd {
-                *at = (*at + stream.write(&asks[*at..]).unwrap_or(0)) % asks.len();
-            }
-            budget::usage().refused > 0 && attacked.counts().shortages > 0
-        });
-        drop(crowd);
-        eventually("what was locked is given back", || budget::usage().locked_bytes <= now.locked_bytes);
-        budget::set(now.limits).unwrap();
-    });
-    assert_eq!(counts.timeouts, 0, "{counts:?}");
 }
