@@ -63,6 +63,7 @@ pub(super) struct Direction {
     /// The front is kept apart: one pending operation, the usual case, then needs no memory of the queue's.
     front: Option<Irp>,
     /// Made when a second one waits, and kept.
+    #[expect(clippy::box_collection, reason = "most directions have none, and are three words smaller so")]
     rest: Option<Box<VecDeque<Irp>>>,
     /// The operation that is being performed, or sleeps, and its thread; it is not in the queue. 0: there is none.
     id: OpId,

@@ -156,7 +156,7 @@ impl Slab {
         let place = self.place(slot)?;
         // SAFETY: chunks are never freed, and all their bytes were written, with zeros, before they were published.
         // This borrows the generation alone, which nobody borrows mutably, and not the block beside it.
-        Some(unsafe { &*(&raw const (*place.as_ptr()).generation) })
+        Some(unsafe { &(*place.as_ptr()).generation })
     }
 
     /// Makes the chunk of a place; under the lock of the free ones, so that only one does.
@@ -308,7 +308,7 @@ impl Irp {
 
     fn generation(&self) -> &AtomicU32 {
         // SAFETY: the place lives at least as long as this pointer; only the generation is borrowed.
-        unsafe { &*(&raw const (*self.0.as_ptr()).generation) }
+        unsafe { &(*self.0.as_ptr()).generation }
     }
 
     /// Its name; none on the heap.
@@ -355,7 +355,7 @@ unsafe fn free(place: NonNull<Place>) -> Option<Reserved> {
         return None;
     }
     // SAFETY: a place of the slab lives for ever; only the generation is borrowed.
-    unsafe { &*(&raw const (*place.as_ptr()).generation) }.fetch_add(1, Release);
+    unsafe { &(*place.as_ptr()).generation }.fetch_add(1, Release);
     SLAB.give_back(slot);
     Some(Reserved(()))
 }
@@ -366,7 +366,7 @@ impl Deref for Irp {
     #[inline]
     fn deref(&self) -> &Block {
         // SAFETY: a block is there from `redeem` or `on_heap` until the pointer is gone, and is borrowed as it is.
-        unsafe { (*(&raw const (*self.0.as_ptr()).block)).assume_init_ref() }
+        unsafe { (*self.0.as_ptr()).block.assume_init_ref() }
     }
 }
 
@@ -374,7 +374,7 @@ impl DerefMut for Irp {
     #[inline]
     fn deref_mut(&mut self) -> &mut Block {
         // SAFETY: the same, and `self` is borrowed mutably.
-        unsafe { (*(&raw mut (*self.0.as_ptr()).block)).assume_init_mut() }
+        unsafe { (*self.0.as_ptr()).block.assume_init_mut() }
     }
 }
 
@@ -390,6 +390,6 @@ impl Drop for Irp {
         }
         let freed = Freed(self.0);
         // SAFETY: the block is there until now, and is dropped here once.
-        unsafe { (*(&raw mut (*freed.0.as_ptr()).block)).assume_init_drop() };
+        unsafe { (*freed.0.as_ptr()).block.assume_init_drop() };
     }
 }

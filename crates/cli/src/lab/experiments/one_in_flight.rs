@@ -152,9 +152,11 @@ struct Tally {
 }
 
 type Ends = Port<Arc<End>, ()>;
+/// Ours first.
+type Connection = (Arc<End>, Arc<End>);
 
-/// Connections whose ends are both on the port; ours first.
-fn connections(port: &Ends) -> Result<Vec<(Arc<End>, Arc<End>)>, Failure> {
+/// Connections whose ends are both on the port.
+fn connections(port: &Ends) -> Result<Vec<Connection>, Failure> {
     let end = |socket: Socket| -> Result<Arc<End>, Failure> {
         let end = Arc::new(End { socket, next: AtomicU64::new(0) });
         end.socket.associate(port, end.clone())?;
