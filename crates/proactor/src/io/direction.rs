@@ -56,6 +56,8 @@ bitflags! {
         const CANCEL = 16;
         /// The one operation of this side sleeps; see `sleep.rs`.
         const ASLEEP = 32;
+        /// The front is tried again when what the other side performs is through.
+        const AFTER_OTHER = 64;
     }
 }
 
@@ -213,6 +215,22 @@ impl Direction {
     pub(super) fn is_awaited(&self, me: usize) -> bool {
         let elsewhere = |tag: Tag| tag.apart || tag.owner != me;
         self.queued().any(|block| elsewhere(Tag::of(block))) || self.current(me, 0).is_some_and(elsewhere)
+    }
+
+    /// How the front ended can't be told before what the other side performs is through.
+    pub(super) fn wait_for_other(&mut self) {
+        self.marks |= Marks::AFTER_OTHER;
+        self.ready = false;
+    }
+
+    /// What the other side performed is through. Whether the front waits for that.
+    pub(super) fn other_is_through(&mut self) -> bool {
+        let waits = self.marks.contains(Marks::AFTER_OTHER);
+        if waits {
+            self.marks -= Marks::AFTER_OTHER;
+            self.event(false);
+        }
+        waits
     }
 
     /// Readiness does not count until `go_on`: an attempt may itself cause some.

@@ -91,7 +91,7 @@ impl Handle {
 
     /// Whether it can't be told yet how the operation ended: a receive that seems to have met a graceful end
     /// while a send is being performed, which may be the one that the kernel tells of a reset. The receive is
-    /// tried again until that send, which never waits, is through.
+    /// tried again when that one is through; a transmit may be at a slow disk until then.
     pub(super) fn is_unsure(&self, state: &State, block: &Block, done: &Done) -> bool {
         self.class == Class::Stream
             && block.kind == Kind::Recv

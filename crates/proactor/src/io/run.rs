@@ -19,6 +19,9 @@ use crate::op::{OpId, Operation, ledger};
 use crate::status::Status;
 use crate::sync::thread::ThreadNo;
 
+#[cfg(test)]
+mod tests;
+
 /// What a start came to, before it is dressed in the operation's type.
 pub(super) enum Begun {
     Pending(OpId),
@@ -167,14 +170,19 @@ impl Handle {
     fn first_step(self: &Arc<Self>, side: Side, block: Irp, step: Step) -> Result<Begun, Refusal> {
         let id = block.id;
         let always_pending = block.flags.contains(Flags::ALWAYS_PENDING);
-        let (settled, skip, mine) = {
+        let (settled, skip, mine, unsure) = {
             let mut state = self.state.lock();
             let skip = state.modes.contains(Modes::SKIP_COMPLETION_PORT_ON_SUCCESS) && block.route.is_port();
             let closed = state.fd.is_none();
-            match self.settle(&mut state, side, block, step, closed) {
+            let settled = self.settle(&mut state, side, block, step, closed);
+            let unsure = side == Side::Tx && state.rx.other_is_through();
+            match settled {
                 Settled::Waits => {
                     let again = state.side(side).ready;
                     drop(state);
+                    if unsure {
+                        self.run(Side::Rx, None);
+                    }
                     if again {
                         self.run(side, None);
                     }
@@ -186,10 +194,13 @@ impl Handle {
                     let direction = state.side(side);
                     // None that comes after it may be complete before its packet is queued (S316).
                     direction.busy |= matches!(&settled, Settled::Over(..)) && !handed_back;
-                    (settled, skip, direction.busy)
+                    (settled, skip, direction.busy, unsure)
                 }
             }
         };
+        if unsure {
+            self.run(Side::Rx, None);
+        }
         let begun = match settled {
             Settled::Waits => Ok(Begun::Pending(id)),
             Settled::Held => {
@@ -253,22 +264,21 @@ impl Handle {
             };
             let step = perform(&fd, self.class, &mut block, facts | self.nature);
             drop(fd);
-            let settled = {
+            let (settled, unsure) = {
                 let mut state = self.state.lock();
                 let closed = state.fd.is_none();
                 let settled = self.settle(&mut state, side, block, step, closed);
                 let direction = state.side(side);
                 direction.busy |= matches!(&settled, Settled::Over(..));
                 mine = direction.busy;
-                settled
+                (settled, side == Side::Tx && state.rx.other_is_through())
             };
+            if unsure {
+                self.run(Side::Rx, None);
+            }
             match settled {
-                // It waits again; if readiness came meanwhile the next round tries it again. That may be for
-                // another thread to get on with its call.
-                Settled::Waits => {
-                    std::thread::yield_now();
-                    continue;
-                }
+                // It waits again; if readiness came meanwhile the next round tries it again.
+                Settled::Waits => continue,
                 Settled::Held => self.release(),
                 Settled::Elsewhere(child) => child.go_on(),
                 Settled::Over(block, status) => self.hand_out(block, status, &mut direct),
@@ -374,7 +384,7 @@ impl Handle {
                 }
             }
             _ => {
-                if !news && !unsure {
+                if !news {
                     direction.ready = false;
                 }
                 if closed || cancelled || self.is_abandoned(&block) {
@@ -397,6 +407,8 @@ impl Handle {
                 direction.push_front(block);
                 direction.busy = false;
                 match step {
+                    // It need not be tried before, unless there is news.
+                    _ if unsure && !news => direction.wait_for_other(),
                     Step::Pause => {
                         direction.pause();
                         self.pause(state);

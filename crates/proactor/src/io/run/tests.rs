@@ -1,0 +1,79 @@
+//! Which thread goes on with what, and when.
+
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use super::*;
+use crate::op::sealed::Sealed;
+use crate::op::{Op, Recv, Transmit};
+use crate::{Port, Socket};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn pair() -> (Port<u32>, Socket, Socket) {
+    let (ours, theirs) = Socket::pair().unwrap();
+    let port = Port::new(1).unwrap();
+    ours.associate(&port, 7).unwrap();
+    (port, ours, theirs)
+}
+
+/// A transmit that a thread performs from now on, as one that is at the disk.
+fn begun(handle: &Arc<Handle>) -> Irp {
+    let mut block = Transmit::new().into_block().settled().ok().unwrap();
+    block.status = Status::PENDING;
+    handle.own(&mut block);
+    handle.began(Sort::of(&block));
+    let mut state = handle.state.lock();
+    block.id = state.name();
+    state.side(Side::Tx).begin(Tag::of(&block), handle.place());
+    block
+}
+
+fn statuses(port: &Port<u32>) -> (Status, Status) {
+    let (mut recv, mut transmit) = (None, None);
+    while recv.is_none() || transmit.is_none() {
+        match port.get_timeout(PATIENCE).unwrap().op {
+            Op::Recv(op) => assert_eq!(recv.replace(op.status()), None),
+            Op::Transmit(op) => assert_eq!(transmit.replace(op.status()), None),
+            op => panic!("{op:?} was not started"),
+        }
+    }
+    (recv.unwrap(), transmit.unwrap())
+}
+
+#[test]
+fn a_receive_that_meets_the_end_while_a_transmit_is_at_the_disk_waits_for_it() {
+    let reset = || Step::done(Status::CONNECTION_RESET);
+    let outcomes: [(fn() -> Step, Status, Status); 5] = [
+        (|| Step::done(Status::SUCCESS), Status::SUCCESS, Status::SUCCESS),
+        (reset, Status::CONNECTION_RESET, Status::CONNECTION_RESET),
+        (|| Step::Wait, Status::SUCCESS, Status::SUCCESS),
+        (|| Step::Turn, Status::SUCCESS, Status::SUCCESS),
+        (|| Step::Pause, Status::SUCCESS, Status::SUCCESS),
+    ];
+    for (outcome, received, transmitted) in outcomes {
+        for pending_before in [false, true] {
+            let (port, ours, theirs) = pair();
+            let handle = ours.0.clone();
+            let block = begun(&handle);
+            let (tell, told) = channel();
+            if !pending_before {
+                theirs.shutdown(crate::How::Send).unwrap();
+            }
+            std::thread::spawn({
+                let handle = handle.clone();
+                move || tell.send(handle.start(Recv::new(vec![0; 8])).unwrap().id().is_some())
+            });
+            assert_eq!(told.recv_timeout(PATIENCE), Ok(true), "the start goes on trying");
+            if pending_before {
+                theirs.shutdown(crate::How::Send).unwrap();
+            }
+            // What the kernel announces is heard before the transmit is through, and changes nothing.
+            assert!(port.get_timeout(Duration::ZERO).is_err());
+            assert!(!handle.state.lock().rx.is_empty());
+            assert!(handle.first_step(Side::Tx, block, outcome()).is_ok());
+            assert!(handle.state.lock().rx.is_idle(), "it is tried as soon as that can be told");
+            assert_eq!(statuses(&port), (received, transmitted));
+        }
+    }
+}
