@@ -34,6 +34,10 @@ pub struct Limits {
     /// ([`proactor::Limits::locked_bytes`]). A session whose send would be beyond ends with `NO_BUFS`. Default: as many
     /// as the process may ([`proactor::budget`]).
     pub locked_bytes: usize,
+    /// Operations that are pending at one time ([`proactor::Limits::blocks`]): a receive and perhaps a send for each
+    /// session, and the accepts. A session whose operation would be beyond ends with `NO_BUFS`. Default: as many as the
+    /// process may have.
+    pub blocks: usize,
 }
 
 impl Default for Limits {
@@ -47,6 +51,7 @@ impl Default for Limits {
             receive_buffer: 16 << 10,
             receive_buffers: 1024,
             locked_bytes: usize::MAX,
+            blocks: usize::MAX,
         }
     }
 }

@@ -33,12 +33,14 @@ const DATAGRAM: usize = 1 << 16;
 const POSTS: usize = 3;
 
 /// What a socket is associated with.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub(crate) enum Key {
     Listener,
     /// A datagram socket, which is the sessions' own.
     Datagrams,
-    Session(Session),
+    /// By number, which takes less in the port's table than the session would. One that has ended is not found, and
+    /// what comes for it then is of no concern: its end has been told.
+    Session(SessionId),
 }
 
 /// What a session posts to itself.
@@ -93,20 +95,11 @@ impl Shared {
         WORKS_FOR.set(Arc::as_ptr(self).addr());
         match (packet.key, packet.op) {
             (_, Op::Accept(accept)) => self.accepted::<H>(accept),
-            (Key::Session(session), Op::Recv(recv)) => session.receive_completed(recv),
-            (Key::Session(session), Op::Send(send)) => {
-                let result = send.result();
-                session.send_completed(Outgoing::Stream(send), result);
+            (Key::Session(id), op) => {
+                if let Some(session) = self.table.get(id) {
+                    serve(&session, op);
+                }
             }
-            (Key::Session(session), Op::Transmit(transmit)) => {
-                let result = transmit.result();
-                session.send_completed(Outgoing::File(transmit), result);
-            }
-            (Key::Session(session), Op::Posted(Event::Receive(recv))) => session.receive_again(recv),
-            (Key::Session(session), Op::Posted(Event::Resume(recv))) => session.resume(recv),
-            (Key::Session(session), Op::Posted(Event::Send(send))) => session.pump(send),
-            (Key::Session(session), Op::Posted(Event::Finish)) => session.finish(),
-            (Key::Session(session), Op::Posted(Event::Attend)) => session.attend(),
             (Key::Datagrams, Op::RecvFrom(recv)) => self.datagram_came::<H>(recv),
             (Key::Datagrams, Op::SendTo(send)) => self.datagram_sent(send),
             _ => {}
@@ -181,7 +174,7 @@ impl Shared {
         })?;
         let id = session.id();
         self.wheel.insert(id.index(), self.periods.shortest);
-        if connection.associate(&self.port, Key::Session(session.clone())).is_err() {
+        if connection.associate(&self.port, Key::Session(id)).is_err() {
             self.gone(id);
             return None;
         }
@@ -225,6 +218,27 @@ impl Shared {
             }
             true
         })
+    }
+}
+
+/// What a session does with its packet.
+fn serve(session: &Session, op: Op<Event>) {
+    match op {
+        Op::Recv(recv) => session.receive_completed(recv),
+        Op::Send(send) => {
+            let result = send.result();
+            session.send_completed(Outgoing::Stream(send), result);
+        }
+        Op::Transmit(transmit) => {
+            let result = transmit.result();
+            session.send_completed(Outgoing::File(transmit), result);
+        }
+        Op::Posted(Event::Receive(recv)) => session.receive_again(recv),
+        Op::Posted(Event::Resume(recv)) => session.resume(recv),
+        Op::Posted(Event::Send(send)) => session.pump(send),
+        Op::Posted(Event::Finish) => session.finish(),
+        Op::Posted(Event::Attend) => session.attend(),
+        _ => {}
     }
 }
 
@@ -297,10 +311,11 @@ impl Server {
             posts: made.limits.sessions.saturating_mul(POSTS),
             handles: (made.limits.sessions + ACCEPTS).min(1 << 20),
             locked_bytes: made.limits.locked_bytes,
+            blocks: made.limits.blocks,
             ..proactor::Limits::default()
         };
         let port = Port::with_limits(made.concurrency, limits)?;
-        listener.associate(&port, key.clone())?;
+        listener.associate(&port, key)?;
         let periods = Periods::new(&made.timeouts);
         let shared = Arc::new(Shared {
             port,

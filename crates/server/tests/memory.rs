@@ -20,10 +20,10 @@ const BATCH: usize = 50;
 
 /// What the session layer may add to a socket with a receive under way, in bytes: session, place in the table,
 /// timers, and what the allocator needs beside them.
-const MOST: usize = 140;
+const MOST: usize = 130;
 
 /// All that an idle session costs, in bytes.
-const MOST_IN_ALL: usize = 460;
+const MOST_IN_ALL: usize = 400;
 
 /// Tells this program that it is the peers, and of whom.
 const PEERS_OF: &str = "PROACTOR_TEST_PEERS_OF";

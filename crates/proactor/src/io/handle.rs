@@ -6,7 +6,7 @@
 
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::*};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ use crate::service::table::Source;
 use crate::service::{Tick, service, weak_source};
 use crate::status::Status;
 use crate::sync::lock::Lock;
+use crate::sync::newest::Newest;
 use crate::sync::once_box::OnceBox;
 
 bitflags! {
@@ -94,8 +95,8 @@ pub(crate) struct Handle {
     /// What stays true of the socket whatever becomes of it.
     pub(super) nature: Facts,
     pub(super) state: Lock<State>,
-    /// One more than the number in the port's queue of the newest packet there; 0 before the first.
-    newest: AtomicU64,
+    /// Its newest packet in the port's queue.
+    newest: Newest,
     /// Operations between start and packet, and whether threads may wait for the handle.
     pub(super) in_flight: InFlight,
     /// What most handles do without.
@@ -121,7 +122,7 @@ impl Handle {
             nature: facts & (Facts::INTERNET | Facts::READABLE | Facts::WRITABLE),
             link: OnceLock::new(),
             state: Lock::new(State::new(Descriptor::new(fd), facts)),
-            newest: AtomicU64::new(0),
+            newest: Newest::default(),
             in_flight: InFlight::default(),
             extra: OnceBox::new(),
             closed: AtomicBool::new(false),
@@ -310,7 +311,7 @@ impl Handle {
                 if let Some(link) = self.link.get()
                     && let Some(number) = link.sink.deliver(link.token, block)
                 {
-                    self.newest.fetch_max(number + 1, Relaxed);
+                    self.newest.note(number);
                 }
             }
         }
@@ -320,8 +321,7 @@ impl Handle {
     /// Whether a worker may be given a packet of this handle past the port's queue: none is left there that would
     /// then come after it.
     pub(super) fn may_pass_the_queue(&self) -> bool {
-        let newest = self.newest.load(Relaxed);
-        newest == 0 || self.link.get().is_some_and(|link| link.sink.has_passed(newest - 1))
+        self.link.get().is_none_or(|link| link.sink.has_passed(&self.newest))
     }
 
     /// Closes: operations under way end with `closing_status`, the descriptor with the last call on it.

@@ -6,13 +6,14 @@ use super::core::Core;
 use crate::op::ledger::Ledger;
 use crate::op::slab::Irp;
 use crate::status::Status;
+use crate::sync::newest::Newest;
 
 /// Where the packets of a handle go.
 pub(crate) trait Sink: Send + Sync {
     /// Queues the packet of a completed operation. Its number in the queue, unless it is not wanted any more.
     fn deliver(&self, token: u64, block: Irp) -> Option<u64>;
-    /// Whether a worker has the packet of that number, and all before it.
-    fn has_passed(&self, number: u64) -> bool;
+    /// Whether a worker has that packet, and all before it.
+    fn has_passed(&self, newest: &Newest) -> bool;
     /// Watches a further descriptor under the same token: a socket that is used again has a new one.
     fn watch(&self, fd: BorrowedFd<'_>, token: u64) -> Result<(), Status>;
     /// Announces once more what is ready of a descriptor that is watched, after everything else that is.
@@ -37,8 +38,8 @@ where
         Core::deliver(self, token, block)
     }
 
-    fn has_passed(&self, number: u64) -> bool {
-        self.queue.has_passed(number)
+    fn has_passed(&self, newest: &Newest) -> bool {
+        self.queue.has_passed(newest)
     }
 
     fn watch(&self, fd: BorrowedFd<'_>, token: u64) -> Result<(), Status> {

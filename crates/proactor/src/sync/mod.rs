@@ -28,6 +28,7 @@ mod interlocked;
 pub(crate) mod late;
 pub(crate) mod lock;
 mod lot;
+pub(crate) mod newest;
 mod once;
 pub(crate) mod once_box;
 pub(crate) mod park;

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering::
 use crossbeam_utils::{Backoff, CachePadded};
 
 use super::lock::Lock;
+use super::newest::Newest;
 
 /// Indexes a block spans; the last of them stands for "the next block is being put in place".
 const LAP: usize = 64;
@@ -209,10 +210,10 @@ impl<T> Queue<T> {
         self.shelf.lock().push(ptr::from_ref(block).cast_mut());
     }
 
-    /// Whether the entry of that number has been taken, or is being taken.
+    /// Whether the entry that [`Newest`] knows, and so all before it, has been taken or is being taken.
     #[inline]
-    pub(crate) fn has_passed(&self, number: u64) -> bool {
-        self.head.index.load(Acquire) as u64 > number
+    pub(crate) fn has_passed(&self, newest: &Newest) -> bool {
+        newest.is_passed(|| self.head.index.load(Acquire) as u64)
     }
 
     /// Whether a pop would find nothing now. An entry whose push has not returned may not count yet.
@@ -295,9 +296,12 @@ mod tests {
         let numbers: Vec<_> = (0..200).map(|n| queue.push(n)).collect();
         assert!(numbers.is_sorted_by(|one, next| one < next));
         for (n, number) in numbers.iter().enumerate() {
-            assert!(!queue.has_passed(*number));
+            let newest = Newest::default();
+            assert!(queue.has_passed(&newest), "there is none");
+            newest.note(*number);
+            assert!(!queue.has_passed(&newest));
             assert_eq!(queue.pop(), Some(n));
-            assert!(queue.has_passed(*number));
+            assert!(queue.has_passed(&newest));
         }
     }
 

@@ -228,7 +228,7 @@ impl Session {
 
     /// Fails only once the port is closed, and then there are no sessions left.
     pub(super) fn post(&self, event: Event) {
-        let _ = self.0.shared.port.post(Key::Session(self.clone()), event);
+        let _ = self.0.shared.port.post(Key::Session(self.id()), event);
     }
 }
 
