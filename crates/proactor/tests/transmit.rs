@@ -455,6 +455,28 @@ fn what_waits_for_a_tail_that_does_not_come_is_not_kept_back() {
 }
 
 #[test]
+fn a_socket_that_somebody_made_blocking_holds_no_thread() {
+    let file = large_file(LARGE);
+    each(|packets, socket, mut client, _| {
+        socket.with_fd(|fd| socket2::SockRef::from(&fd).set_nonblocking(false)).unwrap().unwrap();
+        let (tell, told) = channel();
+        let start = std::thread::spawn({
+            let (socket, file) = (socket, file.open());
+            move || {
+                pending(socket.transmit(op::Transmit::file(&file, 0, 0).disconnect()));
+                tell.send(()).unwrap();
+                socket
+            }
+        });
+        // Nobody reads yet.
+        told.recv_timeout(common::PATIENCE).expect("the start comes back");
+        assert!(read_all(&mut client) == file.content());
+        assert_eq!(expect!(Transmit, packets.next()).result(), Ok(LARGE));
+        drop(start.join().unwrap());
+    });
+}
+
+#[test]
 fn a_peer_that_is_as_fast_as_we_does_not_hold_a_thread_for_ever() {
     /// What one turn moves.
     const TURN: usize = 1 << 20;

@@ -19,8 +19,14 @@ pub(crate) fn send_part(fd: BorrowedFd<'_>, slices: &[IoSlice<'_>], more: bool) 
     retry(|| rustix::net::sendmsg(fd, slices, &mut control, flags))
 }
 
-/// Moves up to `count` bytes from `offset` of the file to the socket; 0 at the end of the file. The socket does not
-/// block; the disk may.
+/// Whether a call without a flag of its own would block on the descriptor.
+pub(crate) fn may_block(fd: BorrowedFd<'_>) -> bool {
+    // It fails for no descriptor that is open.
+    rustix::fs::fcntl_getfl(fd).is_ok_and(|flags| !flags.contains(rustix::fs::OFlags::NONBLOCK))
+}
+
+/// Moves up to `count` bytes from `offset` of the file to the socket; 0 at the end of the file. The socket must not
+/// be one that [`may_block`]; the disk may.
 pub(crate) fn send_file(
     fd: BorrowedFd<'_>,
     file: BorrowedFd<'_>,
@@ -38,8 +44,8 @@ pub(crate) fn send_file(
     result
 }
 
-/// The same through a buffer. What the socket does not take is read again.
-fn copy(fd: BorrowedFd<'_>, file: BorrowedFd<'_>, offset: u64, count: usize) -> Result<usize> {
+/// The same through a buffer, which blocks on no socket. What the socket does not take is read again.
+pub(crate) fn copy(fd: BorrowedFd<'_>, file: BorrowedFd<'_>, offset: u64, count: usize) -> Result<usize> {
     let mut bytes = [0; 16 * 1024];
     let room = count.min(bytes.len());
     match retry(|| rustix::io::pread(file, &mut bytes[..room], offset))? {

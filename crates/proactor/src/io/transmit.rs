@@ -13,7 +13,7 @@ use super::file::File;
 use super::handle::{Class, Facts, Handle};
 use super::perform::{Step, disconnect, send_failed};
 use super::state::State;
-use crate::driver::sendfile::{hold_back, send_file, send_part};
+use crate::driver::sendfile::{copy, hold_back, may_block, send_file, send_part};
 use crate::op::block::{Block, Bufs, Flags, MAX_BUFS};
 use crate::op::element::{Next, Parts};
 use crate::op::{Element, FilePart, Transmit};
@@ -80,6 +80,8 @@ enum Stop {
 /// `held`: whether the kernel keeps something back that nothing may follow.
 fn send_parts(fd: BorrowedFd<'_>, parts: &mut Parts, bytes: &mut usize, held: &mut bool) -> Option<Stop> {
     let hold = *held;
+    // Somebody else who has the socket too may have made it blocking, and `sendfile` goes by that.
+    let move_some = if may_block(fd) { copy } else { send_file };
     let mut turn = TURN;
     loop {
         let mut slices = [IoSlice::new(&[]); MAX_BUFS];
@@ -96,7 +98,7 @@ fn send_parts(fd: BorrowedFd<'_>, parts: &mut Parts, bytes: &mut usize, held: &m
             }
             Next::File { fd: file, offset, left, .. } => {
                 let most = left.map_or(turn, |left| turn.min(usize::try_from(left).unwrap_or(turn)));
-                match send_file(fd, file.as_fd(), offset, most) {
+                match move_some(fd, file.as_fd(), offset, most) {
                     Ok(0) => match left {
                         None => {
                             parts.end_of_file();
