@@ -132,19 +132,28 @@ fn chunk_of(number: usize) -> (usize, usize) {
     (chunk, number - FIRST * ((1 << chunk) - 1))
 }
 
+/// `length` bytes of zeros at the beginning of a page, until somebody unmaps them; `None` when the system has no
+/// memory.
+pub(crate) fn map(length: usize) -> Option<NonNull<libc::c_void>> {
+    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a fresh mapping at an address of the kernel's choice, which touches nothing there is.
+    let mapping = unsafe { libc::mmap(std::ptr::null_mut(), length, access, kind, -1, 0) };
+    if mapping == libc::MAP_FAILED {
+        return None;
+    }
+    // A huge page would be taken with all of its 2 MiB by the first byte that is written. It fails where there are none.
+    // SAFETY: it says how the pages of that mapping are to be made, and changes nothing of what is in them.
+    unsafe { libc::madvise(mapping, length, libc::MADV_NOHUGEPAGE) };
+    NonNull::new(mapping)
+}
+
 impl Chunk {
     /// `length` bytes of zeros; `None` when the system has no memory.
     fn map(length: usize, align: usize) -> Option<Chunk> {
         // A mapping begins on a page; and none is empty.
         let slack = if align > PAGE { align } else { 0 };
         let length = length.checked_add(slack)?.max(1);
-        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-        // SAFETY: a fresh mapping at an address of the kernel's choice, which touches nothing there is.
-        let mapping = unsafe { libc::mmap(std::ptr::null_mut(), length, access, kind, -1, 0) };
-        if mapping == libc::MAP_FAILED {
-            return None;
-        }
-        let mapping = NonNull::new(mapping)?;
+        let mapping = map(length)?;
         let distance = mapping.cast::<u8>().align_offset(align);
         // SAFETY: the distance is 0, or less than the slack that was mapped for it.
         let start = unsafe { mapping.cast::<u8>().add(distance) };
@@ -211,6 +220,23 @@ mod tests {
             all.pop();
             assert_eq!(pages.take().map(|lent| address(&lent)), Some(last));
         }
+    }
+
+    #[test]
+    fn memory_that_is_not_used_takes_no_huge_page() {
+        let has_them = std::path::Path::new("/sys/kernel/mm/transparent_hugepage").exists();
+        let pages = Pages::new(PAGE, FIRST);
+        let lent = pages.take().unwrap();
+        let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let range = |line: &str| {
+            let (from, to) = line.split_once(' ')?.0.split_once('-')?;
+            Some(usize::from_str_radix(from, 16).ok()?..usize::from_str_radix(to, 16).ok()?)
+        };
+        let mut lines = maps.lines();
+        let here = |line: &str| range(line).is_some_and(|range| range.contains(&address(&lent)));
+        assert!(lines.any(here), "it is mapped");
+        let flags = lines.find_map(|line| line.strip_prefix("VmFlags:"));
+        assert_eq!(flags.is_some_and(|flags| flags.split(' ').any(|flag| flag == "nh")), has_them);
     }
 
     #[test]

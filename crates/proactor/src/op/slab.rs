@@ -9,7 +9,7 @@
 //! ([`Reserved`]). A block that is made while all are taken lives on the heap, and is not started from there.
 #![allow(unsafe_code)]
 
-use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
+use std::alloc::{Layout, handle_alloc_error};
 use std::cell::RefCell;
 use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
@@ -17,6 +17,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering::*};
 
 use super::block::Block;
+use crate::driver::pages;
 use crate::sync::lock::Lock;
 
 #[cfg(test)]
@@ -166,13 +167,10 @@ impl Slab {
             return;
         }
         let layout = Layout::array::<Place>((FIRST as usize) << chunk).expect("chunks are bounded");
-        // SAFETY: the layout is not of size 0, and zeros are a value of `Place`: an atomic, an integer, and memory
-        // that need not be initialised.
-        let memory = unsafe { alloc_zeroed(layout) };
-        if memory.is_null() {
-            handle_alloc_error(layout);
-        }
-        self.chunks[chunk].store(memory.cast(), Release);
+        const { assert!(align_of::<Place>() <= pages::PAGE, "a mapping begins on a page") };
+        // Zeros are a value of `Place`: an atomic, an integer, and memory that need not be initialised.
+        let Some(memory) = pages::map(layout.size()) else { handle_alloc_error(layout) };
+        self.chunks[chunk].store(memory.cast().as_ptr(), Release);
     }
 
     /// Moves up to `count` free places to `out`; fewer only if the last chunk is full.
