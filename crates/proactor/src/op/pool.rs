@@ -30,7 +30,8 @@ impl BufPool {
         BufPool(Pages::new(size, limit))
     }
 
-    /// A buffer, or `None` when all are lent, or the system has no memory for another. Never blocks.
+    /// A buffer, or `None` when all are lent, or the system has no memory for another. Waits for no buffer to come
+    /// back; while the pool grows, for the system to map memory, and for another thread that has it do so.
     pub fn take(&self) -> Option<Buf> {
         self.0.take().map(Buf::lent)
     }
