@@ -7,8 +7,8 @@ mod streams;
 use std::io::{ErrorKind, Read, Write};
 use std::time::Duration;
 
-use common::{Packets, eventually, pattern, tcp_pair};
-use proactor::{Address, How, Socket, Started, Status, op};
+use common::{Packets, eventually, pattern, pending, refused, tcp_pair};
+use proactor::{Address, How, Operation, Socket, Started, Status, op};
 use streams::{Client, Place};
 
 const KEY: usize = 6;
@@ -204,6 +204,25 @@ fn s375_a_reuse_that_is_pending_is_cancelled_and_leaves_a_connection_that_has_en
         assert_eq!(packets.next().status(), Status::CANCELLED);
         assert!(read_all(&mut client).is_empty());
         socket.close().unwrap();
+    });
+}
+
+#[test]
+fn sending_stays_over_while_any_reuse_waits() {
+    each(|socket, client, packets, _| {
+        let reuse = || op::Disconnect::new().reuse();
+        let mut started: Vec<_> =
+            [reuse(), op::Disconnect::new(), reuse()].map(|op| pending(socket.disconnect(op))).into();
+        let is_over = || refused(socket.send(op::Send::new("more"))).0 == Status::PIPE_DISCONNECTED;
+        assert!(is_over());
+        // One that is no longer waited for, and the other still.
+        socket.cancel(started.pop().unwrap()).unwrap();
+        assert_eq!(packets.next().status(), Status::CANCELLED);
+        assert!(is_over());
+        client.end_sending();
+        for id in started {
+            assert_eq!(expect!(Disconnect, packets.next()).id(), id);
+        }
     });
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bitflags::bitflags;
 
 use crate::op::OpId;
-use crate::op::block::Block;
+use crate::op::block::{Block, Flags};
 use crate::op::slab::Irp;
 use crate::sync::thread::ThreadNo;
 
@@ -58,6 +58,8 @@ bitflags! {
         const ASLEEP = 32;
         /// The front is tried again when what the other side performs is through.
         const AFTER_OTHER = 64;
+        /// The operation that is being performed disconnects for reuse.
+        const LEAVES = 128;
     }
 }
 
@@ -147,14 +149,16 @@ impl Direction {
     }
 
     /// An attempt begins: whoever makes it has the block.
-    pub(super) fn begin(&mut self, tag: Tag, me: usize) {
+    pub(super) fn begin(&mut self, block: &Block, me: usize) {
         debug_assert!(!self.sleeps() && !self.performs());
+        let tag = Tag::of(block);
         self.busy = true;
         self.id = tag.id;
         self.thread = tag.thread;
         self.marks -= Marks::NEWS;
         self.marks.set(Marks::APART, tag.apart);
         self.marks.set(Marks::FOREIGN, tag.owner != me);
+        self.marks.set(Marks::LEAVES, block.flags.contains(Flags::REUSE));
     }
 
     /// The attempt is over. Whether readiness came meanwhile, and whether the operation was cancelled.
@@ -169,6 +173,12 @@ impl Direction {
     /// Whether an operation is being performed.
     pub(super) fn performs(&self) -> bool {
         self.id.0 != 0 && !self.sleeps()
+    }
+
+    /// Whether an operation that disconnects for reuse waits here or is being performed.
+    pub(super) fn leaves(&self) -> bool {
+        let performed = self.performs() && self.marks.contains(Marks::LEAVES);
+        performed || self.queued().any(|block| block.flags.contains(Flags::REUSE))
     }
 
     /// The operation that is being performed. `me` owns it, or `adopter`, which has it wait here.

@@ -43,7 +43,9 @@ impl Handle {
                 if facts.intersects(Facts::SEND_SHUT | Facts::LEAVING) {
                     return Err(Status::PIPE_DISCONNECTED);
                 }
-                state.facts.set(Facts::LEAVING, block.flags.contains(Flags::REUSE));
+                let leaves = block.flags.contains(Flags::REUSE);
+                // Another that waits for the peer's end goes on waiting.
+                state.facts.set(Facts::LEAVING, leaves || facts.contains(Facts::LEAVING));
                 Ok(())
             }
             Kind::Recv | Kind::Send if self.class == Class::Pipe => end_is_for(facts, block),
@@ -82,7 +84,9 @@ impl Handle {
             Kind::Disconnect if stream && facts.contains(Facts::LISTENING) => Err(Status::CONNECTION_INVALID),
             Kind::Disconnect if stream => {
                 connected(state)?;
-                state.facts.set(Facts::LEAVING, block.flags.contains(Flags::REUSE));
+                let leaves = block.flags.contains(Flags::REUSE);
+                // Another that waits for the peer's end goes on waiting.
+                state.facts.set(Facts::LEAVING, leaves || facts.contains(Facts::LEAVING));
                 Ok(())
             }
             _ => Err(Status::INVALID_PARAMETER),
@@ -170,7 +174,7 @@ impl Handle {
             }
             Kind::Disconnect | Kind::Transmit if !status.is_success() => {
                 let mut state = self.state.lock();
-                if block.flags.contains(Flags::REUSE) {
+                if block.flags.contains(Flags::REUSE) && !state.tx.leaves() {
                     state.facts -= Facts::LEAVING;
                 }
                 if block.stage == SHUT {

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::direction::{Side, Tag};
+use super::direction::Side;
 use super::handle::{Handle, Modes};
 use super::perform::{Done, Step, perform};
 use super::signal::Sort;
@@ -158,7 +158,7 @@ impl Handle {
                 self.let_sleep(&mut state, side);
                 return Ok(Begun::Pending(id));
             }
-            state.side(side).begin(Tag::of(&block), self.place());
+            state.side(side).begin(&block, self.place());
             (fd, facts)
         };
         let step = perform(&fd, self.class, &mut block, facts | self.nature);
@@ -259,7 +259,7 @@ impl Handle {
                     return;
                 };
                 let Some(block) = state.pop(side) else { return };
-                state.side(side).begin(Tag::of(&block), self.place());
+                state.side(side).begin(&block, self.place());
                 (fd, block, facts)
             };
             let step = perform(&fd, self.class, &mut block, facts | self.nature);

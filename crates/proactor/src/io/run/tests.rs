@@ -25,7 +25,7 @@ fn begun(handle: &Arc<Handle>) -> Irp {
     handle.began(Sort::of(&block));
     let mut state = handle.state.lock();
     block.id = state.name();
-    state.side(Side::Tx).begin(Tag::of(&block), handle.place());
+    state.side(Side::Tx).begin(&block, handle.place());
     block
 }
 
