@@ -113,6 +113,11 @@ impl Direction {
         self.front.iter().chain(self.rest.iter().flat_map(|rest| rest.iter()))
     }
 
+    /// The operation whose turn it is; not one that sleeps.
+    pub(super) fn front(&self) -> Option<&Irp> {
+        self.front.as_ref()
+    }
+
     /// The operation that waits alone.
     pub(super) fn only(&self) -> Option<&Irp> {
         self.front.as_ref().filter(|_| self.rest.as_ref().is_none_or(|rest| rest.is_empty()))

@@ -407,8 +407,7 @@ impl Source for Handle {
             self.run(Side::Rx, if direct { Some(&mut first) } else { None });
         }
         if tx {
-            let direct = if direct && first.is_none() { Some(&mut first) } else { None };
-            self.run(Side::Tx, direct);
+            self.run(Side::Tx, if direct { Some(&mut first) } else { None });
         }
         first
     }

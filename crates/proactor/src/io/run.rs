@@ -42,6 +42,10 @@ enum Settled {
 
 pub(super) type Refusal = (Status, Irp);
 
+/// So many operations of one side a thread performs in a row before it is for others to have a turn. Those that are
+/// started meanwhile are left to whoever performs, so there could be more for ever.
+const MOST_IN_A_ROW: usize = 32;
+
 impl Handle {
     /// Starts an operation whose packet goes to the handle's port.
     pub(super) fn start<O: Operation>(self: &Arc<Self>, op: O) -> Result<Started<O>, Refused<O>> {
@@ -244,7 +248,7 @@ impl Handle {
 
     /// `mine`: this thread has kept the side from the operation before, so that none overtakes it.
     fn run_on(self: &Arc<Self>, side: Side, mut direct: Option<&mut Option<Irp>>, mut mine: bool) {
-        loop {
+        for done in 0.. {
             let (fd, mut block, facts) = {
                 let mut state = self.state.lock();
                 let facts = state.facts;
@@ -258,6 +262,16 @@ impl Handle {
                     self.let_sleep(&mut state, side);
                     return;
                 };
+                // A packet in hand is nobody else's meanwhile, and a transmit may be at the disk for long.
+                let in_hand = direct.as_ref().is_some_and(|slot| slot.is_some());
+                let front = state.side(side).front();
+                let leave = done >= MOST_IN_A_ROW && front.is_some()
+                    || in_hand && front.is_some_and(|block| block.kind == Kind::Transmit);
+                // Where nobody can be asked it goes on.
+                if leave && self.announce_again(&state) {
+                    self.let_sleep(&mut state, side);
+                    return;
+                }
                 let Some(block) = state.pop(side) else { return };
                 state.side(side).begin(&block, self.place());
                 (fd, block, facts)

@@ -4,8 +4,10 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use super::*;
+use crate::driver::epoll::EventFlags;
 use crate::op::sealed::Sealed;
 use crate::op::{Op, Recv, Transmit};
+use crate::service::table::Source;
 use crate::{Port, Socket};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -76,4 +78,57 @@ fn a_receive_that_meets_the_end_while_a_transmit_is_at_the_disk_waits_for_it() {
             assert_eq!(statuses(&port), (received, transmitted));
         }
     }
+}
+
+#[test]
+fn one_thread_performs_no_more_in_a_row_than_its_share() {
+    const ALL: usize = 3 * MOST_IN_A_ROW;
+    let (port, ours, theirs) = pair();
+    let handle = &ours.0;
+    // Somebody performs; so it is for that thread to perform these as well.
+    handle.state.lock().rx.busy = true;
+    let started: Vec<_> = (0..ALL)
+        .map(|_| handle.start(Recv::new(vec![0; 1])).unwrap().id().expect("it waits behind the other"))
+        .collect();
+    handle.state.lock().rx.busy = false;
+    let data: Vec<u8> = (0..ALL as u8).collect();
+    assert!(theirs.begin(crate::op::Send::new(data.clone())).unwrap().wait().status().is_success());
+    handle.run(Side::Rx, None);
+    assert_eq!(handle.in_flight() as usize, ALL - MOST_IN_A_ROW);
+    let packets: Vec<_> = (0..ALL)
+        .map(|_| match port.get_timeout(PATIENCE).unwrap().op {
+            Op::Recv(recv) => (crate::op::Operation::id(&recv), recv.data()[0]),
+            op => panic!("{op:?} was not started"),
+        })
+        .collect();
+    assert_eq!(packets, started.into_iter().zip(data).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_packet_in_hand_does_not_wait_for_a_transmit() {
+    const LARGE: usize = 8 << 20;
+    let (port, ours, theirs) = pair();
+    let handle = &ours.0;
+    let recv = handle.start(Recv::new(vec![0; 8])).unwrap().id();
+    let _ = handle.start(Transmit::new().head(vec![1; LARGE])).unwrap();
+    let sent = || handle.state.lock().tx.front().map(|block| block.bytes);
+    let before = sent().expect("the peer reads nothing");
+    assert!(theirs.begin(crate::op::Send::new("request")).unwrap().wait().status().is_success());
+    let read = |size| theirs.begin(Recv::new(vec![0; size])).unwrap().wait().bytes();
+    let mut there = read(before);
+    let packet =
+        handle.clone().ready(EventFlags::IN | EventFlags::OUT, true).expect("the receive is complete");
+    assert_eq!((Some(packet.id), packet.bytes), (recv, 7));
+    assert_eq!(sent(), Some(before), "and nothing was sent before it is handed out");
+    drop(packet);
+    // What was left is announced to the port's workers.
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while there < LARGE {
+                there += read(1 << 20);
+            }
+        });
+        let packet = port.get_timeout(PATIENCE).unwrap();
+        assert!(matches!(packet.op, Op::Transmit(sent) if sent.result() == Ok(LARGE)));
+    });
 }
