@@ -104,7 +104,10 @@ impl Shared {
         if self.is_stopping() {
             return None;
         }
+        let mut half_open = 0;
         let welcome = |id| {
+            // Before anybody can see it, and end it.
+            half_open = self.datagrams.half_open.fetch_add(1, AcqRel) + 1;
             let apart = Some(Apart::Peer(Peer::new(id, address)));
             Session(Arc::new(Inner::new(id, self.clone(), self.listener.clone(), apart, Side::<H>::new())))
         };
@@ -114,7 +117,6 @@ impl Shared {
             return None;
         };
         self.wheel.insert(session.id().index(), self.periods.shortest);
-        let half_open = self.datagrams.half_open.fetch_add(1, AcqRel) + 1;
         {
             let mut book = self.datagrams.book();
             book.sessions.insert(address, session.id());

@@ -86,13 +86,18 @@ impl<H: Handler> Face for Side<H> {
         };
         let (framing, most) = session.framing();
         let (begun, mut messages) = (session.now(), 0);
-        let fed = rest.turn(framing, most, data, |message| {
+        let each = |message: &[u8]| {
             let Some(now) = handle(handler, state, session, message) else { return Turn::Stop };
             messages += 1;
             if messages == MESSAGES || now.wrapping_sub(begun) >= MILLIS { Turn::Pause } else { Turn::On }
-        });
+        };
+        // The codec is the user's as well, and the receive token must survive its panic.
+        let fed = caught(|| rest.turn(framing, most, data, each));
         session.keep_rest(rest);
-        fed
+        fed.unwrap_or_else(|| {
+            session.panicked();
+            Ok(Turn::Stop)
+        })
     }
 
     fn datagram(&mut self, session: &Session, data: &[u8]) {

@@ -61,14 +61,14 @@ impl Ring {
         self.entries += 1;
     }
 
-    /// Takes a place out of a list.
+    /// Takes a place out of a list. It still counts among the entries, for whoever took it to take it off: with none
+    /// the served ticks may jump, and must not under one who looks.
     fn pop(&mut self, slot: usize) -> Option<u32> {
         let index = self.heads[slot];
         if index == LAST {
             return None;
         }
         self.heads[slot] = std::mem::replace(&mut self.next[index], UNLISTED);
-        self.entries -= 1;
         Some(index)
     }
 }
@@ -128,6 +128,7 @@ impl Wheel {
                 drop(ring);
                 let again = look(index);
                 ring = self.ring();
+                ring.entries -= 1;
                 if let Some(millis) = again {
                     ring.insert(index, millis / self.tick + 1);
                 }
@@ -160,6 +161,7 @@ mod tests {
             ring.served += 1;
             let slot = ring.slot(ring.served);
             while let Some(index) = ring.pop(slot) {
+                ring.entries -= 1;
                 assert_eq!(index.max(1), tick, "place {index} at tick {tick}");
                 turns.push(index);
             }
@@ -167,5 +169,30 @@ mod tests {
         turns.sort_unstable();
         assert_eq!(turns, (0..=65).collect::<Vec<_>>());
         assert_eq!(ring.entries, 0);
+    }
+
+    #[test]
+    fn one_that_comes_late_during_a_look_has_its_turn() {
+        // The only place is looked at until a tick is overdue, and then another comes: the first must not come to be
+        // behind the hand at once, again and again.
+        let wheel = Wheel::new(640);
+        wheel.insert(0, 640);
+        let mut looks = 0;
+        wheel.turn(|index| {
+            looks += 1;
+            if index == 1 || looks == 1000 {
+                wheel.stop();
+                return None;
+            }
+            if looks == 1 {
+                let (begun, slots) = (wheel.ticks(), wheel.ring().heads.len() as u64);
+                while (wheel.ticks() - begun) % slots != 1 {
+                    std::thread::yield_now();
+                }
+                wheel.insert(1, 1);
+            }
+            Some(640)
+        });
+        assert!(looks < 100, "the first had {looks} turns before the second");
     }
 }

@@ -98,6 +98,7 @@ pub fn clean(line: &[u8]) -> String {
         '\t' => ' ',
         // Of C0, DEL and C1; ends of lines and paragraphs; turns of direction.
         letter if letter.is_control() => char::REPLACEMENT_CHARACTER,
+        '\u{61C}' | '\u{200E}' | '\u{200F}' => char::REPLACEMENT_CHARACTER,
         '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
         letter => letter,
     };
@@ -122,6 +123,7 @@ mod tests {
     fn no_control_character_gets_through() {
         assert_eq!(clean(b"a\x1b[2Jb\x07\x9b\x7f\r"), "a\u{fffd}[2Jb\u{fffd}\u{fffd}\u{fffd}");
         assert_eq!(clean("a\u{9b}31m \u{202e}b\u{2028}".as_bytes()), "a\u{fffd}31m \u{fffd}b\u{fffd}");
+        assert_eq!(clean("\u{200f}a\u{61c}b\u{2066}".as_bytes()), "\u{fffd}a\u{fffd}b\u{fffd}");
         assert_eq!(clean("ein\tgr\u{fc}\u{df} \u{1f44b}\r\n".as_bytes()), "ein gr\u{fc}\u{df} \u{1f44b}");
         for byte in 0..=255 {
             let seen = clean(&[b'a', byte, b'b']);

@@ -100,7 +100,8 @@ pub fn parse(head: &[u8]) -> Result<Request, Refused> {
         folder,
         query,
         range: one("range"),
-        if_range: one("if-range"),
+        // One that can't be read is not to be taken for none: it would join parts of different files.
+        if_range: headers.all("if-range").next().map(|_| one("if-range").unwrap_or_default()),
         if_match: headers.list("if-match"),
         if_none_match: headers.list("if-none-match"),
         if_modified_since: one("if-modified-since"),
@@ -211,6 +212,16 @@ mod tests {
         assert_eq!(request.path, [b"a b".to_vec(), b"c.txt".to_vec()]);
         assert!(request.keep && !request.head_only && !request.folder && !request.old);
         assert_eq!((request.query.as_str(), request.range.as_deref()), ("?x=/../y", Some("bytes=0-1")));
+    }
+
+    #[test]
+    fn a_condition_of_a_range_that_cannot_be_read_does_not_hold() {
+        let condition = |lines: &str| {
+            asked(&format!("GET / HTTP/1.1\nHost: h\nRange: bytes=0-1\n{lines}\n")).unwrap().if_range
+        };
+        assert_eq!(condition(""), None);
+        assert_eq!(condition("If-Range: \"a\"\n").as_deref(), Some("\"a\""));
+        assert_eq!(condition("If-Range: \"a\"\nIf-Range: \"b\"\n").as_deref(), Some(""));
     }
 
     #[test]
