@@ -2,64 +2,92 @@
 
 mod common;
 
-use common::{Kept, eventually, say};
-use proactor::Status;
-use proactor_server::{Framing, Full, Limits, Reason, SendError, Server};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 
-#[test]
-fn a_send_beyond_the_locked_bytes_costs_its_session_and_what_is_released_serves_again() {
-    let limits = Limits {
-        locked_bytes: 256 << 10,
-        message: 1 << 20,
-        queue_bytes: 1 << 20,
-        queue_messages: 100,
-        ..Limits::default()
-    };
-    let builder = Server::builder(Framing::lines()).full(Full::DropMessage).zero_copy(None).limits(limits);
-    let kept = Kept::new(builder, |session, message| {
+use common::{Kept, eventually};
+use proactor::Status;
+use proactor_server::{Framing, Full, Limits, Reason, Server, Session};
+
+const LARGE: usize = 1 << 20;
+
+fn with_limits(limits: Limits) -> Kept {
+    let builder = Server::builder(Framing::lines()).full(Full::DropMessage).zero_copy(None);
+    Kept::new(builder.limits(limits), |session, message| {
         let _ = session.send(message);
-    });
-    let _greedy = kept.connect();
-    let session = kept.only_session();
-    // Nobody reads: once the kernel is full a send has to wait, and with it a megabyte.
-    let ended = loop {
-        if let Err(error) = session.send(&vec![b'x'; 1 << 20])
-            && error != SendError::Full
-        {
-            break error;
+    })
+}
+
+/// Whether something that is said comes back. The connection stays.
+fn is_served(mut peer: &TcpStream) -> bool {
+    let mut back = [0; 6];
+    peer.write_all(b"hello\n").is_ok() && peer.read_exact(&mut back).is_ok() && back == *b"hello\n"
+}
+
+/// Sends more than the peers' kernel takes, for they do not read, until it holds what `until` asks for.
+fn fill(sessions: &[Session], until: impl Fn() -> bool) {
+    let line = vec![b'x'; LARGE];
+    eventually("the peers' kernel is full", || {
+        for session in sessions {
+            let _ = session.send(&line);
         }
-    };
-    assert_eq!(ended, SendError::Closed);
-    assert_eq!(kept.only_reason(), Reason::Failed(Status::NO_BUFS));
-    for _ in 0..10 {
-        assert_eq!(say(&kept.connect(), b"hello\n"), b"hello\n");
-    }
-    let counts = kept.server.sessions().counts();
-    assert_eq!((counts.shortages, counts.faults), (1, 0));
+        until()
+    });
 }
 
 #[test]
-fn sessions_beyond_the_blocks_end_by_name_and_the_others_go_on() {
-    // Some are for accepts; each session that waits has one.
-    let kept = Kept::new(
-        Server::builder(Framing::lines()).limits(Limits { blocks: 40, ..Limits::default() }),
-        |session, message| {
-            let _ = session.send(message);
-        },
-    );
-    let peers: Vec<_> = (0..60).map(|_| kept.connect()).collect();
-    eventually("some are too many", || kept.server.sessions().counts().shortages > 0);
-    eventually("all have come", || {
-        let counts = kept.server.sessions().counts();
-        counts.open as u64 + counts.shortages + counts.refused >= 60
-    });
-    let ended: Vec<_> = {
-        let book = kept.book.lock().unwrap();
-        book.sessions.values().flat_map(|entry| entry.closed.clone()).collect()
+fn a_send_beyond_the_locked_bytes_costs_its_session_until_something_is_released() {
+    // Room for one that waits, and small ones.
+    let locked_bytes = LARGE + LARGE / 2;
+    let kept = with_limits(Limits { locked_bytes, message: LARGE, ..Limits::default() });
+    let open = || kept.server.sessions().counts().open;
+    let greedy = [kept.connect(), kept.connect()];
+    eventually("they are there", || open() == 2);
+    let sessions = kept.server.sessions().all();
+    fill(&sessions, || sessions.iter().any(|session| !session.is_open()));
+    assert_eq!(kept.only_reason(), Reason::Failed(Status::NO_BUFS));
+    eventually("the other one holds what it may", || kept.server.port().locked_bytes >= LARGE);
+    let well_behaved = kept.connect();
+    for _ in 0..100 {
+        assert!(is_served(&well_behaved));
+    }
+    assert_eq!(open(), 2, "the other greedy one goes on");
+    drop(greedy);
+    eventually("what it held is released", || open() == 1 && kept.server.port().locked_bytes == 0);
+    // As much may wait again.
+    drop(well_behaved);
+    eventually("it is gone", || open() == 0);
+    let _next = kept.connect();
+    let next = kept.only_session();
+    fill(std::slice::from_ref(&next), || kept.server.port().locked_bytes >= LARGE);
+    assert!(next.is_open());
+    let counts = kept.server.sessions().counts();
+    assert_eq!((counts.shortages, counts.faults), (1, 0), "{counts:?}");
+    assert!(kept.server.port().locked_peak <= locked_bytes);
+}
+
+#[test]
+fn a_receive_beyond_the_blocks_costs_its_session_until_another_ends() {
+    const BLOCKS: usize = 40;
+    let kept = with_limits(Limits { blocks: BLOCKS, ..Limits::default() });
+    let mut peers = Vec::new();
+    // Some blocks are the accepts'.
+    let refused = loop {
+        let peer = kept.connect();
+        if !is_served(&peer) {
+            break peer;
+        }
+        peers.push(peer);
+        assert!(peers.len() < BLOCKS, "each has a receive under way");
     };
-    assert!(ended.iter().all(|reason| *reason == Reason::Failed(Status::NO_BUFS)), "{ended:?}");
-    assert!(kept.server.sessions().counts().open >= 20);
-    drop(peers);
-    eventually("they are gone", || kept.server.sessions().counts().open == 0);
-    assert_eq!(say(&kept.connect(), b"and now\n"), b"and now\n");
+    assert!(peers.len() >= BLOCKS / 2, "{} were served", peers.len());
+    assert_eq!(kept.only_reason(), Reason::Failed(Status::NO_BUFS));
+    drop(refused);
+    assert!(peers.iter().all(is_served), "the others have theirs");
+    let counts = kept.server.sessions().counts();
+    assert_eq!((counts.shortages, counts.faults, counts.open), (1, 0, peers.len()), "{counts:?}");
+    assert!(kept.server.port().blocks <= BLOCKS && kept.server.port().refused > 0);
+    peers.pop();
+    eventually("it is gone", || kept.server.sessions().counts().open == peers.len());
+    assert!(is_served(&kept.connect()), "there is room again");
 }
