@@ -14,7 +14,7 @@ const WARM_UP: usize = 1000;
 
 /// The handle, its place in the port's table, and what the allocator needs beside them. An operation that waits for
 /// data without a buffer adds nothing to that.
-const MOST: usize = 270;
+const MOST: usize = 265;
 
 /// Bytes of this process that are in memory and its own.
 fn resident() -> usize {
