@@ -312,7 +312,6 @@ impl Server {
             handles: (made.limits.sessions + ACCEPTS).min(1 << 20),
             locked_bytes: made.limits.locked_bytes,
             blocks: made.limits.blocks,
-            ..proactor::Limits::default()
         };
         let port = Port::with_limits(made.concurrency, limits)?;
         listener.associate(&port, key)?;

@@ -45,8 +45,9 @@ fn statuses(port: &Port<u32>) -> (Status, Status) {
 
 #[test]
 fn a_receive_that_meets_the_end_while_a_transmit_is_at_the_disk_waits_for_it() {
+    type Outcome = (fn() -> Step, Status, Status);
     let reset = || Step::done(Status::CONNECTION_RESET);
-    let outcomes: [(fn() -> Step, Status, Status); 5] = [
+    let outcomes: [Outcome; 5] = [
         (|| Step::done(Status::SUCCESS), Status::SUCCESS, Status::SUCCESS),
         (reset, Status::CONNECTION_RESET, Status::CONNECTION_RESET),
         (|| Step::Wait, Status::SUCCESS, Status::SUCCESS),
