@@ -11,9 +11,14 @@ use proactor_server::{FrameError, Framing, Handler, Layer, Server, Session};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
 
+/// Bytes that may be said before the handshake is through.
+const EARLY: usize = 64 << 10;
+
 /// The server's end of a TLS connection.
 pub struct Tls {
     connection: ServerConnection,
+    /// Bytes that were said before the handshake was through, and wait for it.
+    early: usize,
     ended: bool,
 }
 
@@ -21,9 +26,11 @@ impl Tls {
     /// Lines, or whatever the framing has, over TLS.
     pub fn below(framing: Framing, config: Arc<ServerConfig>) -> Framing {
         framing.over(move || {
-            let connection = ServerConnection::new(config.clone())
+            let mut connection = ServerConnection::new(config.clone())
                 .map_err(|_| FrameError::Malformed("the TLS configuration does not fit"))?;
-            Ok(Box::new(Tls { connection, ended: false }))
+            // Its own limit takes a part of a message and refuses the rest.
+            connection.set_buffer_limit(None);
+            Ok(Box::new(Tls { connection, early: 0, ended: false }))
         })
     }
 
@@ -61,10 +68,15 @@ impl Layer for Tls {
     }
 
     fn seal(&mut self, frame: &[u8], wire: &mut Vec<u8>) -> Result<(), FrameError> {
-        // Before the handshake is through, rustls keeps what is said, up to a limit.
-        if self.connection.writer().write_all(frame).is_err() {
-            return Err(FrameError::Malformed("too much was said before the handshake"));
+        const TOO_MUCH: FrameError = FrameError::Malformed("too much was said before the handshake");
+        if self.connection.is_handshaking() {
+            // Refused as a whole: a part would go out with the next.
+            if frame.len() > EARLY - self.early {
+                return Err(TOO_MUCH);
+            }
+            self.early += frame.len();
         }
+        self.connection.writer().write_all(frame).map_err(|_| TOO_MUCH)?;
         self.flush(wire);
         Ok(())
     }

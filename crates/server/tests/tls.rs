@@ -10,7 +10,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 use common::{Kept, PATIENCE, eventually};
-use proactor_server::{FrameError, Framing, Reason, Server};
+use proactor_server::{FrameError, Framing, Handler, Reason, SendError, Server, Session};
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use tls_echo::{Echo, Tls, self_signed};
@@ -41,7 +41,7 @@ fn lines_come_back_through_tls_and_both_ends_are_told() {
     let mut line = String::new();
     stream.read_line(&mut line).unwrap();
     assert_eq!(line, "say something\n", "what was said before the handshake");
-    for length in [1, 100, 60_000] {
+    for length in [1, 100, 60_000, 64 << 10] {
         let said = format!("{}\n", "x".repeat(length));
         stream.get_mut().write_all(said.as_bytes()).unwrap();
         line.clear();
@@ -75,4 +75,34 @@ fn what_is_no_tls_and_an_end_without_notice_cost_one_session_by_name() {
     cut.read_exact(&mut [0; 6]).unwrap();
     cut.sock.shutdown(std::net::Shutdown::Both).unwrap();
     assert!(kept.reasons(2).contains(&Reason::Frame(FrameError::Truncated)));
+}
+
+/// Says more at once than may wait for a handshake.
+struct Hasty;
+
+impl Handler for Hasty {
+    type State = ();
+
+    fn connected(&self, session: &Session) {
+        assert_eq!(session.send(&[b'a'; 40_000]), Ok(()));
+        assert!(matches!(session.send(&[b'b'; 40_000]), Err(SendError::Frame(_))));
+    }
+
+    fn message(&self, session: &Session, (): &mut (), line: &[u8]) {
+        session.send(line).unwrap();
+    }
+}
+
+#[test]
+fn what_is_refused_before_the_handshake_is_refused_as_a_whole() {
+    let (config, certificate) = self_signed().unwrap();
+    let server = Server::builder(Tls::below(Framing::lines(), config)).workers(8);
+    let server = server.listen("127.0.0.1:0", Hasty).unwrap();
+    let mut stream = BufReader::new(connect(&server, &certificate));
+    stream.get_mut().write_all(b"hello\n").unwrap();
+    let mut lines = (String::new(), String::new());
+    stream.read_line(&mut lines.0).unwrap();
+    stream.read_line(&mut lines.1).unwrap();
+    assert!(lines.0.len() == 40_001 && lines.0.starts_with('a'));
+    assert!(lines.1 == "hello\n", "{} bytes", lines.1.len());
 }
