@@ -6,11 +6,12 @@ mod common;
 use common::run;
 use serde_json::Value;
 
-const IDEAS: [&str; 23] = [
+const IDEAS: [&str; 24] = [
     "file-offset",
     "file-cache",
     "sync-or-pending",
     "send-order",
+    "zero-copy",
     "skip-on-success",
     "zero-byte-receive",
     "one-in-flight",

@@ -4,6 +4,7 @@
 #[path = "../src/driver/counting.rs"]
 mod counting;
 
+use std::sync::Barrier;
 use std::time::Duration;
 
 use counting::{Counting, allocations};
@@ -74,9 +75,30 @@ fn sleeping_and_waking_allocate_nothing() {
         turns[0].set();
         mutex.release().unwrap();
     };
+    // Whether anybody ever sleeps for an object is a matter of luck; its line is made when the first one does.
+    let sleeps_once = |objects: &[&dyn Waitable]| {
+        assert!(wait_any(objects, Wait::at_most(Duration::from_millis(1))).is_err());
+    };
+    wait_one(&mutex, SOON).unwrap();
+    let (slept, ready) = (Barrier::new(3), Barrier::new(3));
     let counts = std::thread::scope(|scope| {
-        let players = [scope.spawn(|| allocated(serve)), scope.spawn(|| allocated(answer))];
-        players.map(|player| player.join().unwrap())
+        let server = scope.spawn(|| {
+            sleeps_once(&[&never, &turns[0]]);
+            slept.wait();
+            ready.wait();
+            allocated(serve)
+        });
+        let answerer = scope.spawn(|| {
+            sleeps_once(&[&turns[1]]);
+            sleeps_once(&[&mutex]);
+            slept.wait();
+            ready.wait();
+            allocated(answer)
+        });
+        slept.wait();
+        mutex.release().unwrap();
+        ready.wait();
+        [server, answerer].map(|player| player.join().unwrap())
     });
     assert_eq!(counts, [0, 0], "in {ROUNDS} rounds each");
 }
