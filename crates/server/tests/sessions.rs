@@ -191,7 +191,8 @@ fn panics_at_the_beginning_and_at_the_end_are_counted_and_leave_nothing_behind()
         let server = Server::builder(Framing::lines()).listen("127.0.0.1:0", trap).unwrap();
         for _ in 0..3 {
             let peer = std::net::TcpStream::connect(server.local_addr().unwrap()).unwrap();
-            peer.shutdown(std::net::Shutdown::Write).unwrap();
+            // A beginning that panics resets the connection, which may be before this.
+            let _ = peer.shutdown(std::net::Shutdown::Write);
             let _ = (&peer).read(&mut [0]);
         }
         eventually("all are gone", || {
