@@ -58,9 +58,10 @@ impl Reason {
 
 impl Reason {
     /// Whether all that was sent is still to arrive: if not, the connection is reset, so that the peer does not take
-    /// the break for an end, and the kernel keeps nothing of it.
+    /// the break for an end, and the kernel keeps nothing of it. A peer that was idle may not have read its last answer
+    /// yet, which a reset would take from it.
     pub(crate) fn lets_arrive(self) -> bool {
-        matches!(self, Reason::PeerEnded | Reason::Closed | Reason::Shutdown)
+        matches!(self, Reason::PeerEnded | Reason::Closed | Reason::Shutdown | Reason::Timeout(Timeout::Idle))
     }
 }
 
