@@ -36,6 +36,9 @@ pub struct Soak {
     /// Which attacks run together; another one each time if not said
     #[arg(long)]
     seed: Option<u64>,
+    /// With the program as the tests have it, which is built already where they have run
+    #[arg(long)]
+    dev: bool,
 }
 
 /// What is measured beside a peer.
@@ -43,7 +46,7 @@ const WITH_PEER: &[&str] = &["hostile", "idle"];
 
 pub fn run(args: &Args) -> Outcome {
     let folder = target()?;
-    let mut command = program(&folder)?;
+    let mut command = program(&folder, Profile::Release)?;
     command.args(["bench", &args.name]);
     if WITH_PEER.contains(&args.name.as_str()) {
         command.arg("--tokio").arg(peer(&folder)?);
@@ -53,7 +56,8 @@ pub fn run(args: &Args) -> Outcome {
 }
 
 pub fn soak(args: &Soak) -> Outcome {
-    let mut command = program(&target()?)?;
+    let profile = if args.dev { Profile::Dev } else { Profile::Release };
+    let mut command = program(&target()?, profile)?;
     command.args(["bench", "soak", "--seconds", &args.seconds.to_string()]);
     if let Some(seed) = args.seed {
         command.args(["--seed", &seed.to_string()]);
@@ -66,10 +70,21 @@ fn target() -> Outcome<PathBuf> {
     Ok(metadata["target_directory"].as_str().unwrap_or("target").into())
 }
 
+#[derive(Clone, Copy)]
+enum Profile {
+    Release,
+    Dev,
+}
+
 /// The program, built, with nothing to do yet.
-fn program(target: &Path) -> Outcome<Command> {
-    succeeds(cargo(&["build", "--release", "--locked", "--package", "proactor-cli"]), "the build")?;
-    Ok(with_all_files(&Command::new(target.join("release/proactor"))))
+fn program(target: &Path, profile: Profile) -> Outcome<Command> {
+    let (name, place) = match profile {
+        Profile::Release => ("release", "release/proactor"),
+        Profile::Dev => ("dev", "debug/proactor"),
+    };
+    let build = cargo(&["build", "--profile", name, "--locked", "--package", "proactor-cli"]);
+    succeeds(build, "the build")?;
+    Ok(with_all_files(&Command::new(target.join(place))))
 }
 
 /// The peer, built in its own workspace and in a folder of its own.
