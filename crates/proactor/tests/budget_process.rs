@@ -91,6 +91,23 @@ fn credit_that_lies_idle_in_one_port_is_no_shortage_of_another() {
     });
 }
 
+#[test]
+fn a_port_that_is_short_does_not_count_its_own_idle_credit_twice() {
+    in_own_process("a_port_that_is_short_does_not_count_its_own_idle_credit_twice", || {
+        // Of so many pages two are drawn together.
+        const ALL: usize = 2048;
+        limit(ALL);
+        let ports: Vec<Port> = (0..2).map(|_| Port::new(1).unwrap()).collect();
+        let pairs: Vec<_> = (0..2).map(|_| tcp_pair()).collect();
+        pairs.iter().zip(&ports).for_each(|(pair, port)| pair.0.associate(port, 1).unwrap());
+        pending(pairs[0].0.recv(op::Recv::new(pages(1))));
+        pending(pairs[1].0.recv(op::Recv::new(pages(ALL - 2))));
+        refused(pairs[0].0.recv(op::Recv::new(pages(2))));
+        pending(pairs[0].0.recv(op::Recv::new(pages(1))));
+        assert_eq!(usage().locked_bytes, ALL * PAGE);
+    });
+}
+
 /// One thread's random starts, cancels and closes, on sockets that all threads share.
 fn play(seed: u64, sockets: &[Socket], peers: &[Socket], end: Instant, counts: &[AtomicU64; 2]) {
     let mut random = Random::new(seed);

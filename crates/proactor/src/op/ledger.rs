@@ -95,13 +95,16 @@ impl Bank {
         self.limit.unwrap_or(0).saturating_sub(self.drawn)
     }
 
-    /// Takes back what accounts have drawn and do not use, until there is room for `pages`.
-    fn call_in(&mut self, pages: u64) {
+    /// Takes back what other accounts than `short` have drawn and do not use, until there is room for `pages`.
+    fn call_in(&mut self, pages: u64, short: &Ledger) {
         for ledger in self.ledgers.iter().map(|ledger| &**ledger).chain([&PORTLESS]) {
             if self.limit.unwrap_or(0).saturating_sub(self.drawn) >= pages {
                 return;
             }
-            self.drawn -= ledger.shave(0);
+            // What that one does not use yet is in its reckoning already.
+            if !std::ptr::eq(ledger, short) {
+                self.drawn -= ledger.shave(0);
+            }
         }
     }
 }
@@ -186,7 +189,7 @@ impl Ledger {
         let lump = short + LUMP.load(Relaxed) - 1;
         let drawn = if bank.room() >= lump { lump } else { short };
         if bank.room() < drawn {
-            bank.call_in(drawn);
+            bank.call_in(drawn, self);
         }
         if bank.room() < drawn {
             return false;
