@@ -97,7 +97,7 @@ impl Table {
         let Slot::Free { next, generation } = slots.all[index] else {
             unreachable!("a free place has no session")
         };
-        let session = make(SessionId { index, generation: generation.wrapping_add(1) });
+        let session = make(SessionId { index, generation: generation + 1 });
         slots.all[index] = Slot::Taken(session.clone());
         slots.free = next;
         slots.open += 1;
@@ -114,7 +114,10 @@ impl Table {
             let mut slots = self.write();
             let free = Slot::Free { next: slots.free, generation: id.generation };
             let removed = std::mem::replace(&mut slots.all[id.index], free);
-            slots.free = id.index;
+            // A place that has had its last number is left out: the next session there would have the first one's.
+            if id.generation < u32::MAX {
+                slots.free = id.index;
+            }
             slots.open -= 1;
             (removed, slots.open == 0)
         };
