@@ -29,6 +29,10 @@ const FENCE: &[&str] = &[
     "crates/proactor/src/object/named/",
     // The memory of requests, which keeps its address and is used again.
     "crates/proactor/src/op/slab.rs",
+    // Memory of callers in other languages.
+    "crates/proactor/src/raw/",
+    // The face for C: all its callers' pointers.
+    "crates/win32/",
     // Memory that two processes share, which named objects are measured beside.
     "crates/cli/src/bench/objects/shared_words.rs",
     // A counting allocator, and a child of vfork: not to be had otherwise.
@@ -41,7 +45,8 @@ const LIBRARY: &str = "crates/proactor/src/";
 /// The layers, lowest first: each may use those before it.
 ///
 /// `status` comes first and `diagnose` last: they stand beside the layers, one used by all and one using all.
-const LAYERS: &[&str] = &["status", "sync", "driver", "op", "service", "object", "port", "io", "diagnose"];
+const LAYERS: &[&str] =
+    &["status", "sync", "driver", "op", "service", "object", "port", "io", "raw", "diagnose"];
 
 const LEFTOVER_WORDS: &[&str] = &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("X", "XX")];
 const LEFTOVER_CALLS: &[&str] =

@@ -36,7 +36,7 @@
 //! - A thread becomes a worker of a port by its first `get`, and counts as running until it waits again, blocks,
 //!   ends, or takes from another port.
 //!
-//! Linux 5.11 or newer. No `unsafe` outside `driver/`, `sync/`, `object/named/` and `op/slab.rs`.
+//! Linux 5.11 or newer. No `unsafe` outside `driver/`, `sync/`, `object/named/`, `raw/` and `op/slab.rs`.
 #![warn(missing_docs)]
 
 pub mod diagnose;
@@ -45,6 +45,7 @@ mod io;
 pub mod object;
 pub mod op;
 mod port;
+pub mod raw;
 mod service;
 pub mod status;
 pub mod sync;

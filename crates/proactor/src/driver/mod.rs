@@ -6,6 +6,7 @@ pub(crate) mod control;
 pub(crate) mod descriptor;
 pub(crate) mod epoll;
 pub mod file;
+pub(crate) mod foreign;
 pub(crate) mod memory;
 pub(crate) mod pages;
 pub(crate) mod proc_stat;

@@ -97,6 +97,11 @@ impl Handle {
         self.found(self.cancel_own(|tag| tag.id == id))
     }
 
+    /// Those that carry this number of the caller's (`CancelIoEx` with an OVERLAPPED).
+    pub(super) fn cancel_tagged(self: &Arc<Self>, number: usize) -> Result<(), Status> {
+        self.found(self.cancel_own(|tag| tag.number == number))
+    }
+
     /// All of them (`CancelIoEx` without).
     pub(super) fn cancel_all(self: &Arc<Self>) -> Result<(), Status> {
         self.found(self.cancel_own(|_| true))

@@ -28,6 +28,8 @@ pub(super) struct Tag {
     pub(super) apart: bool,
     /// Where the handle is that it was started on: an accept may wait in the queue of the connection it took.
     pub(super) owner: usize,
+    /// The caller's own.
+    pub(super) number: usize,
 }
 
 impl Tag {
@@ -37,6 +39,7 @@ impl Tag {
             thread: block.thread,
             apart: !block.route.is_port(),
             owner: block.owner.as_ref().map_or(0, |owner| Arc::as_ptr(owner).addr()),
+            number: block.tag,
         }
     }
 }
@@ -187,10 +190,11 @@ impl Direction {
     }
 
     /// The operation that is being performed. `me` owns it, or `adopter`, which has it wait here.
-    pub(super) fn current(&self, me: usize, adopter: usize) -> Option<Tag> {
+    /// The operation that is being performed; `number` is its caller's.
+    pub(super) fn current(&self, me: usize, adopter: usize, number: usize) -> Option<Tag> {
         let owner = if self.marks.contains(Marks::FOREIGN) { adopter } else { me };
         let apart = self.marks.contains(Marks::APART);
-        self.performs().then_some(Tag { id: self.id, thread: self.thread, apart, owner })
+        self.performs().then_some(Tag { id: self.id, thread: self.thread, apart, owner, number })
     }
 
     pub(super) fn cancel_current(&mut self) {
@@ -209,7 +213,7 @@ impl Direction {
     /// What cancelling needs to know of the one that sleeps, which the handle at `owner` started.
     pub(super) fn sleeping(&self, owner: usize) -> Tag {
         debug_assert!(self.sleeps());
-        Tag { id: self.id, thread: self.thread, apart: false, owner }
+        Tag { id: self.id, thread: self.thread, apart: false, owner, number: 0 }
     }
 
     /// The one that slept waits in the queue again.
@@ -229,7 +233,7 @@ impl Direction {
     /// Whether an operation of this side completes apart from the port, or was started on another handle than `me`.
     pub(super) fn is_awaited(&self, me: usize) -> bool {
         let elsewhere = |tag: Tag| tag.apart || tag.owner != me;
-        self.queued().any(|block| elsewhere(Tag::of(block))) || self.current(me, 0).is_some_and(elsewhere)
+        self.queued().any(|block| elsewhere(Tag::of(block))) || self.current(me, 0, 0).is_some_and(elsewhere)
     }
 
     /// How the front ended can't be told before what the other side performs is through.

@@ -292,6 +292,7 @@ impl Handle {
         } else {
             self.discharge(&mut block)
         }
+        block.observe();
         let sort = Sort::of(&block);
         // Before anybody can know of it otherwise, and start the next.
         let told = self.in_flight.concerns_object(sort);
@@ -306,6 +307,10 @@ impl Handle {
             Route::Routine(routine) => {
                 self.unwatch_if_unneeded();
                 routine.complete(block);
+            }
+            Route::Nobody => {
+                self.unwatch_if_unneeded();
+                drop(block);
             }
             Route::Port => {
                 if let Some(link) = self.link.get()

@@ -1,6 +1,7 @@
 //! Overlapped operations on sockets, files and pipes: started, pending or done at once, completed exactly once.
 
 mod accept;
+mod any;
 pub mod budget;
 mod cancel;
 mod direction;
@@ -24,6 +25,7 @@ mod transfer;
 mod transmit;
 mod zero_copy;
 
+pub use any::{Io, Sort};
 pub use file::{File, OpenOptions};
 pub use handle::Modes;
 pub use overlapped::Overlapped;

@@ -162,7 +162,7 @@ impl Handle {
                 self.let_sleep(&mut state, side);
                 return Ok(Begun::Pending(id));
             }
-            state.side(side).begin(&block, self.place());
+            state.begin(side, &block, self.place());
             (fd, facts)
         };
         let step = perform(&fd, self.class, &mut block, facts | self.nature);
@@ -226,7 +226,8 @@ impl Handle {
             }
             Settled::Over(mut block, status) if skip && status.is_success() => {
                 block.status = status;
-                self.ended(Sort::Loud);
+                block.observe();
+                self.ended(Sort::of(&block));
                 Ok(Begun::Done(block))
             }
             Settled::Over(block, status) => {
@@ -273,7 +274,7 @@ impl Handle {
                     return;
                 }
                 let Some(block) = state.pop(side) else { return };
-                state.side(side).begin(&block, self.place());
+                state.begin(side, &block, self.place());
                 (fd, block, facts)
             };
             let step = perform(&fd, self.class, &mut block, facts | self.nature);
@@ -314,8 +315,10 @@ impl Handle {
                 self.disengage(&mut block, status);
                 self.unlock(&mut block);
                 block.status = status;
+                block.observe();
+                let sort = Sort::of(&block);
                 **slot = Some(block);
-                self.ended(Sort::Loud);
+                self.ended(sort);
             }
             _ => self.complete_for_owner(block, status),
         }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering::*};
 use super::handle::{Class, Handle, Modes};
 use crate::object::body::Local;
 use crate::object::state::State;
-use crate::op::block::Block;
+use crate::op::block::{Block, Flags};
 
 /// What an operation is to the handle's object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,8 @@ pub(super) enum Sort {
 
 impl Sort {
     pub(super) fn of(block: &Block) -> Sort {
-        if block.route.is_event() { Sort::Silent } else { Sort::Loud }
+        let apart = block.route.is_event() || block.flags.contains(Flags::OWN_EVENT);
+        if apart { Sort::Silent } else { Sort::Loud }
     }
 }
 

@@ -11,6 +11,7 @@ use super::sleep::Sleeper;
 use super::zero_copy::ZeroCopy;
 use crate::driver::descriptor::Descriptor;
 use crate::op::OpId;
+use crate::op::block::Block;
 use crate::status::Status;
 
 pub(super) struct State {
@@ -43,6 +44,8 @@ pub(super) struct Seldom {
     pub(super) engaged_by: Option<(Weak<Handle>, OpId)>,
     /// Where the handle is whose accept waits here for first data, or was the last to.
     pub(super) adopter: usize,
+    /// The callers' numbers of the operations that are being performed on the two sides.
+    numbers: [usize; 2],
     /// Once something was sent without a copy.
     pub(super) zero: Option<Box<ZeroCopy>>,
 }
@@ -95,8 +98,19 @@ impl State {
 
     /// The operation that is being performed on a side of the handle at `me`.
     pub(super) fn current(&mut self, side: Side, me: usize) -> Option<Tag> {
-        let adopter = self.seldom().map_or(0, |seldom| seldom.adopter);
-        self.side(side).current(me, adopter)
+        let (adopter, number) =
+            self.seldom().map_or((0, 0), |seldom| (seldom.adopter, seldom.numbers[side as usize]));
+        self.side(side).current(me, adopter, number)
+    }
+
+    /// The operation is performed from now on, by the calling thread, for the handle at `me`.
+    pub(super) fn begin(&mut self, side: Side, block: &Block, me: usize) {
+        if block.tag != 0 {
+            self.seldom_mut().numbers[side as usize] = block.tag;
+        } else if let Some(seldom) = &mut self.seldom {
+            seldom.numbers[side as usize] = 0;
+        }
+        self.side(side).begin(block, me);
     }
 
     pub(super) fn name(&mut self) -> OpId {

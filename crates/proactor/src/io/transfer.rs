@@ -82,7 +82,8 @@ impl Handle {
             }
             Some(Status::SUCCESS) if skip => {
                 block.status = Status::SUCCESS;
-                self.ended(Sort::Loud);
+                block.observe();
+                self.ended(Sort::of(&block));
                 Ok(Begun::Done(block))
             }
             Some(Status::SUCCESS) => {

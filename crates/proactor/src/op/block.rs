@@ -14,6 +14,7 @@ use super::buf::Buf;
 use super::charge::Charge;
 use super::control::Control;
 use super::element::Parts;
+use super::end::End;
 use super::pool::BufPool;
 use super::slab::Irp;
 use crate::driver::descriptor::Descriptor;
@@ -65,6 +66,8 @@ bitflags! {
         const ZERO_COPY = 256;
         /// Of which something was copied all the same.
         const COPIED = 512;
+        /// It has an event of its own, which is told in place of its handle.
+        const OWN_EVENT = 1024;
     }
 }
 
@@ -140,6 +143,8 @@ pub(crate) enum Route {
     Port,
     /// To whoever waits on this event; no packet is queued.
     Event(Arc<Event>),
+    /// To nobody but the observer; no packet is queued.
+    Nobody,
     /// To the thread that started it, which runs this; no packet is queued.
     Routine(Box<dyn Routine>),
 }
@@ -160,6 +165,9 @@ pub(crate) trait Routine: Send + Sync {
     fn complete(self: Box<Self>, block: Irp);
 }
 
+/// Sees a completed operation before anybody else is told of it. It must not block.
+pub(crate) type Observer = fn(&End<'_>);
+
 pub struct Block {
     pub(crate) kind: Kind,
     /// How far a request of several steps has come; its meaning belongs to the kind.
@@ -177,6 +185,7 @@ pub struct Block {
     pub(crate) bufs: Bufs,
     pub(crate) route: Route,
     pub(crate) pool: Option<BufPool>,
+    pub(crate) observer: Option<Observer>,
     /// The handle it was started on; kept open by it.
     pub(crate) owner: Option<Arc<dyn Any + Send + Sync>>,
     seldom: Option<Box<Seldom>>,
@@ -192,6 +201,8 @@ pub(crate) struct Seldom {
     pub(crate) file: Option<Descriptor>,
     /// The accepted socket of an accept.
     pub(crate) other: Option<Arc<dyn Any + Send + Sync>>,
+    /// What its observer needs.
+    pub(crate) luggage: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl Block {
@@ -215,6 +226,7 @@ impl Block {
             bufs: Bufs::None,
             route: Route::Port,
             pool: None,
+            observer: None,
             owner: None,
             seldom: None,
         }
@@ -238,6 +250,14 @@ impl Block {
 
     pub(crate) fn take_control(&mut self) -> Option<Box<Control>> {
         self.seldom.as_mut()?.control.take()
+    }
+
+    /// It is final, and nobody has been told.
+    #[inline]
+    pub(crate) fn observe(&self) {
+        if let Some(observer) = self.observer {
+            observer(&End(self));
+        }
     }
 
     pub(crate) fn result(&self) -> Result<usize, Status> {

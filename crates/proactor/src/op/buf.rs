@@ -7,6 +7,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::driver::foreign::Foreign;
 use crate::driver::pages::{Lent, Pages};
 
 /// Memory for an operation.
@@ -38,6 +39,8 @@ enum Storage {
     Owned(Vec<u8>),
     /// From a pool, or made for its alignment.
     Lent(Lent),
+    /// The caller's own, of another language's.
+    Foreign(Foreign),
     Shared(Arc<[u8]>),
     Static(&'static [u8]),
 }
@@ -73,12 +76,18 @@ impl Buf {
         Buf { storage: Storage::Lent(memory), len }
     }
 
+    pub(crate) fn foreign(memory: Foreign) -> Buf {
+        let len = memory.len();
+        Buf { storage: Storage::Foreign(memory), len }
+    }
+
     /// The bytes it can hold.
     pub fn capacity(&self) -> usize {
         match &self.storage {
             Storage::None => 0,
             Storage::Owned(memory) => memory.len(),
             Storage::Lent(memory) => memory.size(),
+            Storage::Foreign(memory) => memory.len(),
             Storage::Shared(memory) => memory.len(),
             Storage::Static(memory) => memory.len(),
         }
@@ -101,13 +110,18 @@ impl Buf {
             Storage::None => Some(&mut []),
             Storage::Owned(memory) => Some(&mut memory[window]),
             Storage::Lent(memory) => Some(&mut memory[window]),
+            Storage::Foreign(memory) => memory.as_mut(self.len),
             Storage::Shared(_) | Storage::Static(_) => None,
         }
     }
 
     /// Whether it can be received into.
     pub fn is_writable(&self) -> bool {
-        !matches!(self.storage, Storage::Shared(_) | Storage::Static(_))
+        match &self.storage {
+            Storage::None | Storage::Owned(_) | Storage::Lent(_) => true,
+            Storage::Foreign(memory) => memory.is_writable(),
+            Storage::Shared(_) | Storage::Static(_) => false,
+        }
     }
 
     /// The bytes in the window as a vector: without copying when the buffer was made from one.
@@ -132,6 +146,7 @@ impl Deref for Buf {
             Storage::None => &[],
             Storage::Owned(memory) => &memory[window],
             Storage::Lent(memory) => &memory[window],
+            Storage::Foreign(memory) => &memory[window],
             Storage::Shared(memory) => &memory[window],
             Storage::Static(memory) => &memory[window],
         }
@@ -188,6 +203,7 @@ impl fmt::Debug for Buf {
             Storage::None => "none",
             Storage::Owned(_) => "owned",
             Storage::Lent(_) => "lent",
+            Storage::Foreign(_) => "foreign",
             Storage::Shared(_) => "shared",
             Storage::Static(_) => "static",
         };

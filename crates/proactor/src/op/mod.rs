@@ -9,6 +9,7 @@ mod buf;
 pub(crate) mod charge;
 mod control;
 pub(crate) mod element;
+mod end;
 mod kinds;
 pub(crate) mod ledger;
 mod pool;
@@ -19,6 +20,7 @@ pub use block::OpId;
 pub use buf::Buf;
 pub use control::{Beside, Control, ControlMessage};
 pub use element::{Element, FilePart};
+pub use end::End;
 pub(crate) use kinds::sealed;
 pub use kinds::{
     Accept, Connect, Disconnect, Flush, Op, Operation, Read, Recv, RecvFrom, Send, SendTo, Transmit, Write,

@@ -18,6 +18,11 @@ impl<K, M> Packet<K, M> {
         self.op.as_block().map_or(Status::SUCCESS, |block| block.status)
     }
 
+    /// The operation's own number ([`with_tag`](crate::op::Recv::with_tag)); 0 for a posted packet.
+    pub fn tag(&self) -> usize {
+        self.op.as_block().map_or(0, |block| block.tag)
+    }
+
     /// The bytes moved; 0 for a posted packet, whose message is its own.
     pub fn bytes(&self) -> usize {
         self.op.as_block().map_or(0, |block| block.bytes)

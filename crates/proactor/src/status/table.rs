@@ -308,6 +308,8 @@ statuses! {
         [> 87 ERROR_INVALID_PARAMETER] [] [> EINVAL];
     INVALID_HANDLE = 0xC000_0008, "the handle is not open",
         [= 6 ERROR_INVALID_HANDLE] [> 10038 WSAENOTSOCK] [= EBADF < EBADFD];
+    HANDLE_NOT_CLOSABLE = 0xC000_0235, "the handle is protected from being closed",
+        [> 6 ERROR_INVALID_HANDLE] [] [];
     OBJECT_TYPE_MISMATCH = 0xC000_0024, "the handle is of another kind of object; a socket was expected",
         [> 6 ERROR_INVALID_HANDLE] [= 10038 WSAENOTSOCK] [= ENOTSOCK];
     INVALID_CID = 0xC000_000B, "there is no such thread or process",

@@ -27,7 +27,7 @@ fn begun(handle: &Arc<Handle>) -> Irp {
     handle.began(Sort::of(&block));
     let mut state = handle.state.lock();
     block.id = state.name();
-    state.side(Side::Tx).begin(&block, handle.place());
+    state.begin(Side::Tx, &block, handle.place());
     block
 }
 

@@ -1,0 +1,94 @@
+//! What faces of this library in other languages stand on: handles known by a number, memory that belongs to the
+//! caller, and operations whose end is written where the caller said.
+//!
+//! Programs in Rust need none of it. A face gives an operation the caller's [`memory`], a number of the caller's by
+//! `with_tag` (the address of its OVERLAPPED), and an [`observed`] function, which is called once when the operation is
+//! final and before anybody else can know: before the event is set, the packet queued, the routine called.
+//!
+//! ```
+//! use std::sync::atomic::{AtomicUsize, Ordering};
+//! use proactor::{Pipe, op, raw};
+//!
+//! static BYTES: AtomicUsize = AtomicUsize::new(0);
+//!
+//! let (reader, writer) = Pipe::pair()?;
+//! let recv = op::Recv::new(vec![0; 8]).with_tag(0x1000);
+//! let recv = raw::observed(recv, |end| BYTES.store(end.bytes(), Ordering::Relaxed));
+//! let recv = reader.begin(recv)?;
+//! let _ = writer.begin(op::Send::new("ping"))?.wait();
+//! recv.wait();
+//! assert_eq!(BYTES.load(Ordering::Relaxed), 4);
+//! # Ok::<(), proactor::Status>(())
+//! ```
+#![allow(unsafe_code)]
+
+use std::any::Any;
+use std::ptr::NonNull;
+
+pub use crate::io::{Io, Sort};
+pub use crate::op::End;
+
+use crate::driver::foreign::Foreign;
+use crate::op::block::{Block, Flags};
+use crate::op::{Buf, Operation};
+
+/// The caller's own memory as a buffer to receive or read into. It is not freed with the buffer.
+///
+/// No bytes are at no address; at NULL there are none.
+///
+/// # Safety
+/// Until the operation that has the buffer is complete, or the buffer is dropped, nobody else reads or writes these
+/// bytes, and they stay allocated. An address that is not mapped is answered by the kernel, with
+/// [`ACCESS_VIOLATION`](crate::Status::ACCESS_VIOLATION).
+pub unsafe fn memory(start: *mut u8, len: usize) -> Buf {
+    // SAFETY: by the caller's promise.
+    unsafe { foreign(start, len, true) }
+}
+
+/// The caller's own memory as a buffer to send or write from.
+///
+/// # Safety
+/// As that of [`memory`], but for others, who may read it.
+pub unsafe fn memory_to_send(start: *const u8, len: usize) -> Buf {
+    // SAFETY: by the caller's promise; it is only read.
+    unsafe { foreign(start.cast_mut(), len, false) }
+}
+
+/// # Safety
+/// As [`memory`]; what is not writable is only read.
+unsafe fn foreign(start: *mut u8, len: usize, writable: bool) -> Buf {
+    match NonNull::new(start) {
+        // SAFETY: by the caller's promise.
+        Some(start) if len > 0 => Buf::foreign(unsafe { Foreign::new(start, len, writable) }),
+        _ => Buf::default(),
+    }
+}
+
+/// The same operation, whose end `observer` sees before anybody else; once, if the start does not refuse it.
+///
+/// It is called by whichever thread ends the operation, with no lock held, and must not block.
+pub fn observed<O: Operation>(op: O, observer: fn(&End<'_>)) -> O {
+    with(op, |block| block.observer = Some(observer))
+}
+
+/// The same operation with a number of the caller's: `with_tag` of whatever kind it is.
+pub fn tagged<O: Operation>(op: O, number: usize) -> O {
+    with(op, |block| block.tag = number)
+}
+
+/// The same operation with an event of its caller's own, which its observer sets: the end does not signal the handle
+/// itself (S076).
+pub fn with_own_event<O: Operation>(op: O) -> O {
+    with(op, |block| block.flags |= Flags::OWN_EVENT)
+}
+
+/// The same operation with something of the face's that its observer needs. It is dropped with the operation.
+pub fn with_luggage<O: Operation>(op: O, luggage: Box<dyn Any + Send + Sync>) -> O {
+    with(op, |block| block.seldom_mut().luggage = Some(luggage))
+}
+
+fn with<O: Operation>(op: O, change: impl FnOnce(&mut Block)) -> O {
+    let mut block = op.into_block();
+    change(&mut block);
+    O::from_block(block)
+}

@@ -1,0 +1,24 @@
+//! The Win32 face: the functions of `windows.h` and `winsock2.h` that completion-port servers call, over `proactor`.
+//!
+//! It is thin. Each function translates handles, structures and errors, and calls the core; no rule lives here. The
+//! headers are in `include/`, what is there and what is not in `docs/win32.md`, and how to move a server over in
+//! `docs/porting.md`.
+//!
+//! # What is trusted
+//!
+//! Pointers. Where Windows checks one (NULL, sizes) so does this; beyond that a pointer is taken for what the function
+//! documents, as on Windows: memory that may be read or written for as long as documented. Handles are not trusted:
+//! any value may be given for any.
+#![allow(unsafe_code)]
+#![allow(non_snake_case, reason = "Windows' own names")]
+#![allow(
+    clippy::missing_safety_doc,
+    reason = "what every function trusts is said above, and more where it is more"
+)]
+
+pub mod error;
+pub mod objects;
+pub mod overlapped;
+pub mod port;
+pub mod table;
+pub mod types;

@@ -1,0 +1,340 @@
+//! An OVERLAPPED from the start of its operation to its end, and what asks for either.
+//!
+//! The core owns the operation; what it knows of the OVERLAPPED is the address, which is the operation's number. When
+//! the operation is final, and before anybody is told, its end is written there: count first, then the status. From then
+//! on nothing here touches the OVERLAPPED, for its owner may free it. It is final when the operation is complete, not
+//! only when its packet is taken.
+
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::*};
+
+use proactor::object::{Event, Wait, wait_one};
+use proactor::raw::{self, End, Io};
+use proactor::{Modes, Operation, Started, Status};
+
+use crate::error::{self, code};
+use crate::table::{self, Object};
+use crate::types::*;
+
+/// What else is to be done when an operation ends, before its OVERLAPPED says so; it must not block.
+pub type Finish = Box<dyn Fn(&End<'_>) + Send + Sync>;
+
+/// What few operations carry; the others allocate nothing.
+struct Luggage {
+    event: Option<Event>,
+    finish: Option<Finish>,
+}
+
+/// A start that was not refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Began {
+    /// `ERROR_IO_PENDING`.
+    Pending,
+    /// It is over, with success or a warning; its packet, if it has one, is queued.
+    Done {
+        /// The count.
+        bytes: usize,
+        /// No error.
+        status: Status,
+    },
+}
+
+thread_local! {
+    /// The operation this thread is starting, and how it ended if it did so at once. Once a packet is queued the
+    /// OVERLAPPED may be gone, so it can't be asked.
+    static STARTING: Cell<(usize, Option<(Status, usize)>)> = const { Cell::new((0, None)) };
+}
+
+/// The status in an OVERLAPPED, with everything that was written before it.
+///
+/// # Safety
+/// `overlapped` points to one that is valid.
+pub unsafe fn status_of(overlapped: *mut OVERLAPPED) -> Status {
+    // SAFETY: by the caller's promise; it is shared with whoever ends the operation, so it is read as an atomic.
+    let internal = unsafe { AtomicUsize::from_ptr(&raw mut (*overlapped).Internal) };
+    Status::from_raw(internal.load(Acquire) as u32)
+}
+
+/// Marks it as under way (S074).
+///
+/// # Safety
+/// `overlapped` points to one that is valid, and is not in use.
+pub unsafe fn preset(overlapped: *mut OVERLAPPED) {
+    // SAFETY: by the caller's promise.
+    let internal = unsafe { AtomicUsize::from_ptr(&raw mut (*overlapped).Internal) };
+    internal.store(Status::PENDING.raw() as usize, Release);
+}
+
+/// Writes the end of an operation.
+///
+/// # Safety
+/// `overlapped` points to one that is valid; once this returns it may be gone.
+pub unsafe fn write_end(overlapped: *mut OVERLAPPED, status: Status, bytes: usize) {
+    // SAFETY: by the caller's promise; the count is written before the status that says it is there.
+    unsafe {
+        AtomicUsize::from_ptr(&raw mut (*overlapped).InternalHigh).store(bytes, Relaxed);
+        AtomicUsize::from_ptr(&raw mut (*overlapped).Internal).store(status.raw() as usize, Release);
+    }
+}
+
+/// The offset it asks for.
+///
+/// # Safety
+/// `overlapped` points to one that is valid.
+pub unsafe fn offset_of(overlapped: *const OVERLAPPED) -> u64 {
+    // SAFETY: by the caller's promise.
+    unsafe { u64::from((*overlapped).OffsetHigh) << 32 | u64::from((*overlapped).Offset) }
+}
+
+/// Sees the end of every operation that was started here.
+fn ended(end: &End<'_>) {
+    let luggage = end.luggage::<Luggage>();
+    if let Some(finish) = luggage.and_then(|luggage| luggage.finish.as_ref()) {
+        finish(end);
+    }
+    let event = luggage.and_then(|luggage| luggage.event.clone());
+    let (tag, status, bytes) = (end.tag(), end.status(), end.bytes());
+    // SAFETY: the operation's number is the address of its OVERLAPPED, which its caller keeps until this.
+    unsafe { write_end(tag as *mut OVERLAPPED, status, bytes) };
+    let _ = STARTING.try_with(|starting| {
+        if let (address, None) = starting.get()
+            && address == tag
+        {
+            starting.set((tag, Some((status, bytes))));
+        }
+    });
+    if let Some(event) = event {
+        event.set();
+    }
+}
+
+/// The event in an OVERLAPPED, reset for a new operation (S075), and whether its lowest bit asks for no packet (S021).
+///
+/// # Safety
+/// `overlapped` points to one that is valid.
+unsafe fn take_event(overlapped: *mut OVERLAPPED) -> Result<(Option<Event>, bool), Status> {
+    // SAFETY: by the caller's promise.
+    let handle = unsafe { (*overlapped).hEvent };
+    if handle & !1 == 0 {
+        return Ok((None, handle & 1 != 0));
+    }
+    let object = table::object(handle)?;
+    let event = object.event().ok_or(Status::OBJECT_TYPE_MISMATCH)?;
+    event.reset();
+    Ok((Some(event.clone()), handle & 1 != 0))
+}
+
+/// Starts an operation for an OVERLAPPED: resets its event, marks it as pending, and has its end written there, its
+/// event set and its packet queued. The error is that of a refusal, after which none of this happens.
+///
+/// # Safety
+/// `overlapped` points to one that is valid and in no other use until the operation ends; so is the memory of the
+/// operation's buffers.
+pub unsafe fn start<O: Operation>(
+    io: &Io,
+    op: O,
+    overlapped: *mut OVERLAPPED,
+    finish: Option<Finish>,
+) -> Result<Began, Status> {
+    // SAFETY: by the caller's promise.
+    let (event, quietly) = unsafe { take_event(overlapped) }?;
+    let op = dressed(op, overlapped, event, finish);
+    STARTING.with(|starting| starting.set((overlapped as usize, None)));
+    let started = if quietly { io.start_quietly(op) } else { io.start(op) };
+    let (_, end) = STARTING.with(|starting| starting.replace((0, None)));
+    match (started, end) {
+        (Err(refused), _) => Err(refused.status),
+        // Another thread ended it, or nobody yet.
+        (Ok(Started::Pending(_)), _) | (Ok(_), None) => Ok(Began::Pending),
+        // What failed after its start was accepted is told by its end.
+        (Ok(_), Some((status, _))) if status.is_error() => Ok(Began::Pending),
+        (Ok(_), Some((status, bytes))) => Ok(Began::Done { bytes, status }),
+    }
+}
+
+/// Starts an operation with a completion routine, which runs in this thread's next alertable wait (S145). `hEvent` is
+/// the caller's own then.
+///
+/// # Safety
+/// As [`start`]; and `routine` may be called with the OVERLAPPED.
+pub unsafe fn start_with_routine<O: Operation>(
+    io: &Io,
+    op: O,
+    overlapped: *mut OVERLAPPED,
+    finish: Option<Finish>,
+    routine: impl FnOnce(Status, usize) + Send + 'static,
+) -> Result<(), Status> {
+    let op = dressed(op, overlapped, None, finish);
+    let started = io.start_with_routine(op, move |op| routine(op.status(), op.bytes()));
+    started.map(|_| ()).map_err(|refused| refused.status)
+}
+
+fn dressed<O: Operation>(
+    op: O,
+    overlapped: *mut OVERLAPPED,
+    event: Option<Event>,
+    finish: Option<Finish>,
+) -> O {
+    // SAFETY: whoever starts it promises that it is valid.
+    unsafe { preset(overlapped) };
+    let mut op = raw::observed(raw::tagged(op, overlapped as usize), ended);
+    if event.is_some() {
+        op = raw::with_own_event(op);
+    }
+    match event.is_some() || finish.is_some() {
+        true => raw::with_luggage(op, Box::new(Luggage { event, finish })),
+        false => op,
+    }
+}
+
+/// The handle behind a number that must have overlapped operations.
+pub fn io_of(handle: HANDLE) -> Result<Arc<dyn Object>, Status> {
+    let object = table::object(handle)?;
+    if object.io().is_some() { Ok(object) } else { Err(Status::OBJECT_TYPE_MISMATCH) }
+}
+
+/// Waits for what an OVERLAPPED is signalled by: its event, or the handle.
+///
+/// # Safety
+/// `overlapped` points to one that is valid.
+unsafe fn await_end(handle: HANDLE, overlapped: *mut OVERLAPPED, wait: Wait) -> Result<(), Status> {
+    // SAFETY: by the caller's promise.
+    let event = unsafe { (*overlapped).hEvent } & !1;
+    let object = table::object(if event != 0 { event } else { handle })?;
+    let waitable = object.waitable().ok_or(Status::OBJECT_TYPE_MISMATCH)?;
+    wait_one(waitable, wait).map(|_| ())
+}
+
+/// Waits if it is to, and gives the end: what all forms of `GetOverlappedResult` have in common.
+///
+/// # Safety
+/// `overlapped` points to one that is valid.
+pub unsafe fn result(
+    handle: HANDLE,
+    overlapped: *mut OVERLAPPED,
+    wait: bool,
+) -> Result<(Status, usize), Status> {
+    // SAFETY: by the caller's promise, here and below.
+    let mut status = unsafe { status_of(overlapped) };
+    if status == Status::PENDING {
+        if !wait {
+            return Err(Status::PENDING);
+        }
+        // S090: not alertable.
+        unsafe { await_end(handle, overlapped, Wait::FOREVER) }?;
+        status = unsafe { status_of(overlapped) };
+    }
+    Ok((status, unsafe { (*overlapped).InternalHigh }))
+}
+
+/// Writes the count and says how it ended.
+///
+/// # Safety
+/// `bytes` is NULL or may be written to.
+unsafe fn report(status: Status, count: usize, bytes: *mut DWORD) -> BOOL {
+    if !bytes.is_null() {
+        // SAFETY: by the caller's promise. S084: also for what failed.
+        unsafe { bytes.write(count as DWORD) };
+    }
+    match status {
+        // S083: somebody else set the event.
+        Status::PENDING => {
+            error::set(code::ERROR_IO_PENDING);
+            TRUE
+        }
+        status if status.is_success() => TRUE,
+        status => error::failed(status),
+    }
+}
+
+/// `GetOverlappedResult`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn GetOverlappedResult(
+    handle: HANDLE,
+    overlapped: *mut OVERLAPPED,
+    bytes: *mut DWORD,
+    wait: BOOL,
+) -> BOOL {
+    if overlapped.is_null() {
+        return error::failed(Status::INVALID_PARAMETER);
+    }
+    // SAFETY: not NULL, and an OVERLAPPED as documented; so for the count.
+    match unsafe { result(handle, overlapped, wait != FALSE) } {
+        Ok((status, count)) => unsafe { report(status, count, bytes) },
+        Err(Status::PENDING) => error::failed_with(code::ERROR_IO_INCOMPLETE),
+        Err(status) => error::failed(status),
+    }
+}
+
+/// `GetOverlappedResultEx`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn GetOverlappedResultEx(
+    handle: HANDLE,
+    overlapped: *mut OVERLAPPED,
+    bytes: *mut DWORD,
+    milliseconds: DWORD,
+    alertable: BOOL,
+) -> BOOL {
+    if overlapped.is_null() {
+        return error::failed(Status::INVALID_PARAMETER);
+    }
+    // SAFETY: not NULL, and an OVERLAPPED as documented, here and below.
+    let status = unsafe { status_of(overlapped) };
+    if milliseconds == 0 && status == Status::PENDING {
+        // S088: a look runs no calls.
+        return error::failed_with(code::ERROR_IO_INCOMPLETE);
+    }
+    if milliseconds != 0 {
+        // S089: also for what is over.
+        match unsafe { await_end(handle, overlapped, error::wait(milliseconds, alertable)) } {
+            Ok(()) => {}
+            Err(Status::TIMEOUT) => return error::failed_with(code::WAIT_TIMEOUT),
+            Err(Status::USER_APC) => return error::failed_with(code::WAIT_IO_COMPLETION),
+            Err(status) => return error::failed(status),
+        }
+    }
+    unsafe { report(status_of(overlapped), (*overlapped).InternalHigh, bytes) }
+}
+
+/// `CancelIo`: what this thread started on the handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn CancelIo(handle: HANDLE) -> BOOL {
+    let cancelled = io_of(handle).and_then(|object| match object.io() {
+        Some(io) => io.cancel_mine(),
+        None => Err(Status::OBJECT_TYPE_MISMATCH),
+    });
+    error::succeeded(cancelled)
+}
+
+/// `CancelIoEx`: one operation, or with NULL all of the handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn CancelIoEx(handle: HANDLE, overlapped: *mut OVERLAPPED) -> BOOL {
+    let cancelled = io_of(handle).and_then(|object| match object.io() {
+        Some(io) if overlapped.is_null() => io.cancel_all(),
+        Some(io) => io.cancel_tagged(overlapped as usize),
+        None => Err(Status::OBJECT_TYPE_MISMATCH),
+    });
+    error::succeeded(cancelled)
+}
+
+/// `SetFileCompletionNotificationModes`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn SetFileCompletionNotificationModes(handle: HANDLE, flags: u8) -> BOOL {
+    let set = io_of(handle).and_then(|object| match object.io() {
+        // S095: unknown bits say nothing.
+        Some(io) => io.set_modes(Modes::from_bits_truncate(flags)),
+        None => Err(Status::OBJECT_TYPE_MISMATCH),
+    });
+    error::succeeded(set)
+}
+
+/// `HasOverlappedIoCompleted`, for those who call it as a function; the header has it as a macro.
+///
+/// # Safety
+/// `overlapped` points to one that is valid.
+pub unsafe fn has_completed(overlapped: *mut c_void) -> bool {
+    // SAFETY: by the caller's promise.
+    unsafe { status_of(overlapped.cast()) != Status::PENDING }
+}
