@@ -13,7 +13,7 @@ use crate::workspace::{Outcome, files, read, root, shown};
 /// Check the rules of style: length, headers, unsafe fence, layers, leftovers.
 ///
 /// The rules: a source file has at most 700 lines (a warning comes at 500: it is probably two ideas) and starts with
-/// a `//!` header; `unsafe` stands only within its fence; a layer uses only the layers
+/// a `//!` header; C and C++ have the same limit, and a comment at the start of each program; `unsafe` stands only within its fence; a layer uses only the layers
 /// below it; nothing is left undone in code or text. Each violation is printed as `path:line: sentence`.
 #[derive(Parser)]
 pub struct Args {}
@@ -46,7 +46,7 @@ const LIBRARY: &str = "crates/proactor/src/";
 ///
 /// `status` comes first and `diagnose` last: they stand beside the layers, one used by all and one using all.
 const LAYERS: &[&str] =
-    &["status", "sync", "driver", "op", "service", "object", "port", "io", "raw", "diagnose"];
+    &["status", "sync", "driver", "op", "service", "object", "port", "io", "raw", "pool", "diagnose"];
 
 const LEFTOVER_WORDS: &[&str] = &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("X", "XX")];
 const LEFTOVER_CALLS: &[&str] =
@@ -64,7 +64,7 @@ fn violation(line: usize, sentence: impl Into<String>) -> Violation {
 }
 
 pub fn run(_: &Args) -> Outcome {
-    let paths = files(&root(), &["rs", "md"])?;
+    let paths = files(&root(), &["rs", "md", "c", "cpp", "h"])?;
     let mut broken = 0;
     for path in &paths {
         let (name, text) = (shown(path), read(path)?);
@@ -73,7 +73,7 @@ pub fn run(_: &Args) -> Outcome {
             println!("{name}:{line}: {sentence}");
         }
         let lines = text.lines().count();
-        if is_source(&name) && (LINES_WARNED + 1..=LINES_ALLOWED).contains(&lines) {
+        if (is_source(&name) || is_c(&name)) && (LINES_WARNED + 1..=LINES_ALLOWED).contains(&lines) {
             println!("{name}:{lines}: warning: over {LINES_WARNED} lines, which is probably two ideas");
         }
     }
@@ -96,6 +96,15 @@ fn is_source(name: &str) -> bool {
     is_rust(name) && name.split('/').any(|folder| folder == "src")
 }
 
+/// Whether a file is C or C++: what is handed out with the library, and programs of any kind.
+fn is_c(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|ending| ending == "h") || is_c_program(name)
+}
+
+fn is_c_program(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|ending| ending == "c" || ending == "cpp")
+}
+
 /// Everything wrong with the file `name`, a path from the root of the workspace.
 fn check(name: &str, text: &str) -> Vec<Violation> {
     let mut found = leftovers(text);
@@ -107,6 +116,12 @@ fn check(name: &str, text: &str) -> Vec<Violation> {
     if is_source(name) {
         found.extend(length(text));
         found.extend(header(text));
+    }
+    if is_c(name) {
+        found.extend(length(text));
+    }
+    if is_c_program(name) && !text.starts_with("/*") && !text.starts_with("//") {
+        found.push(violation(1, "no comment says what this program is"));
     }
     found.sort_by_key(|violation| violation.line);
     found
@@ -251,6 +266,16 @@ mod tests {
         assert!(lone("crates/cli/src/a.rs", "\nuse std::io;\n//! Late.\n").starts_with("2: no `//!`"));
         assert!(lone("crates/cli/src/a.rs", "").contains("empty"));
         assert_eq!(sentences("crates/cli/tests/a.rs", "use std::io;\n"), [""; 0]);
+    }
+
+    #[test]
+    fn c_has_a_limit_and_programs_a_header() {
+        let long = "/* It. */\n".to_owned() + &"\n".repeat(LINES_ALLOWED);
+        assert!(lone("crates/win32/include/windows.h", &long).starts_with("701: 701 lines"));
+        assert!(lone("crates/win32/tests/c/g01_port.c", &long).starts_with("701: 701 lines"));
+        assert!(lone("examples/win32/chat.cpp", "#include <windows.h>\n").contains("no comment"));
+        assert_eq!(sentences("crates/win32/include/Windows.h", "#include <windows.h>\n"), [""; 0]);
+        assert!(lone("examples/win32/echo.c", &format!("// {}\n", LEFTOVER_WORDS[0])).contains("undone"));
     }
 
     #[test]

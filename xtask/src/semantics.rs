@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
-use crate::source::{TestFn, tests};
+use crate::source::{TestFn, c_tests, tests};
 use crate::statements::{Document, Statement, Status, id};
 use crate::workspace::{Outcome, files, read, root, shown};
 
@@ -16,7 +16,8 @@ use crate::workspace::{Outcome, files, read, root, shown};
 ///
 /// Every numbered statement has one status: shown (by tests), differs (and why), not applicable, or not yet. A test
 /// is named `tests/port_close::s068_close_wakes_every_waiter`, with its path from crates/proactor, or from the root
-/// when that starts with `crates/`; a test inside the sources is named with its file, `src/port/seats.rs::name`. A
+/// when that starts with `crates/`; a test inside the sources is named with its file, `src/port/seats.rs::name`, and so
+/// is one in C, `crates/win32/tests/c/g03_dequeue.c::s034_name`. A
 /// test whose name starts with a number (`s068_`) has to be named by that statement.
 #[derive(Parser)]
 pub struct Args {
@@ -70,6 +71,9 @@ fn print_statement(statement: &Statement) {
     println!("{} {}: {detail}{}", id(statement.number), status.word(), status.tests().join(", "));
 }
 
+/// Where the conformance programs in C are.
+const C_TESTS: &str = "crates/win32/tests/c";
+
 /// Every test below `crates/`, by file.
 struct TestIndex {
     root: PathBuf,
@@ -81,6 +85,10 @@ impl TestIndex {
         let mut index = HashMap::new();
         for path in files(&root.join("crates"), &["rs"])? {
             let found = tests(&read(&path)?);
+            index.insert(path, found);
+        }
+        for path in files(&root.join(C_TESTS), &["c"])? {
+            let found = c_tests(&read(&path)?);
             index.insert(path, found);
         }
         Ok(Self { root: root.into(), files: index })
@@ -192,8 +200,8 @@ mod tests {
 
     fn index(files: &[(&str, &str)]) -> TestIndex {
         let root = PathBuf::from("/w");
-        let files =
-            files.iter().map(|(path, source)| (root.join(path), crate::source::tests(source))).collect();
+        let read = |path: &str, source| if path.ends_with(".c") { c_tests(source) } else { tests(source) };
+        let files = files.iter().map(|(path, source)| (root.join(path), read(path, source))).collect();
         TestIndex { root, files }
     }
 
@@ -223,8 +231,10 @@ mod tests {
             ("crates/proactor/tests/lab/main.rs", "#[test]\nfn b() {}"),
             ("crates/proactor/src/port/seats.rs", "mod tests {\n#[test]\nfn c() {}\n}"),
             ("crates/cli/tests/lab.rs", "#[test]\nfn d() {}"),
+            ("crates/win32/tests/c/g01_port.c", "TEST(s001_a)\n{\n}\n"),
         ]);
         for good in [
+            "crates/win32/tests/c/g01_port.c::s001_a",
             "tests/port::s001_a",
             "tests/lab::b",
             "src/port/seats.rs::c",
@@ -239,6 +249,7 @@ mod tests {
             ("tests/port::slow", "ignored"),
             ("tests/ports::s001_a", "no file"),
             ("crates/cli/tests/port::s001_a", "no file"),
+            ("crates/win32/tests/c/g01_port.c::s001_b", "no test"),
         ] {
             let fault = test_faults(&document(&format!("shown: {bad}")).statements[0], &index).remove(0);
             assert!(fault.contains(why), "{bad} gave {fault}");
@@ -251,6 +262,9 @@ mod tests {
         assert_eq!(orphans(&document("shown: tests/port::s001_a"), &tests), [""; 0]);
         assert_eq!(orphans(&document("differs: so. [tests/port::s001_a]"), &tests), [""; 0]);
         assert_eq!(orphans(&document("not yet: a"), &tests).len(), 1);
+        let in_c = index(&[("crates/win32/tests/c/g01_port.c", "TEST(s001_a)\n{\n}\n")]);
+        assert_eq!(orphans(&document("shown: crates/win32/tests/c/g01_port.c::s001_a"), &in_c), [""; 0]);
+        assert_eq!(orphans(&document("not yet: a"), &in_c).len(), 1);
         let other = index(&[
             ("crates/proactor/tests/port.rs", "#[test]\nfn s001_a() {}"),
             ("crates/proactor/tests/queue.rs", "#[test]\nfn s001_a() {}\n#[test]\nfn s002_b() {}"),

@@ -1,4 +1,5 @@
-//! Reading Rust source just far enough: its code without comments and literals, and the tests in it.
+//! Reading Rust source just far enough: its code without comments and literals, and the tests in it. C is near enough
+//! for the same.
 //!
 //! A full parser would be one more dependency to build. What the checks ask ("is this word code?", "is this function
 //! a test?") is decided by the lexical rules alone; line numbers stay what they are in the file.
@@ -163,6 +164,16 @@ pub fn tests(source: &str) -> Vec<TestFn> {
     found
 }
 
+/// The tests of a conformance program in C: the names in its lines `TEST(name)`.
+pub fn c_tests(source: &str) -> Vec<TestFn> {
+    let code = code_only(source);
+    let named = code.lines().enumerate().filter_map(|(index, line)| {
+        let (name, _) = line.strip_prefix("TEST(")?.split_once(')')?;
+        Some(TestFn { name: name.into(), line: index + 1, ignored: false })
+    });
+    named.collect()
+}
+
 fn function_name(line: &str) -> Option<String> {
     let at = words(line, "fn").next()?;
     let name: String =
@@ -211,5 +222,13 @@ mod tests {
         let found = tests(source);
         let seen: Vec<_> = found.iter().map(|test| (test.name.as_str(), test.line, test.ignored)).collect();
         assert_eq!(seen, [("s001_a", 5, true), ("s003_c", 9, false), ("e", 13, false)]);
+    }
+
+    #[test]
+    fn tests_in_c_are_found_with_their_lines() {
+        let source = "/* TEST(no)\nTEST(no)\n */\nTEST(s001_a)\n{\n    f(\"\\nTEST(no)\");\n}\n\n// TEST(no)\nTEST(b) { c('\"'); }\n";
+        let found = c_tests(source);
+        let seen: Vec<_> = found.iter().map(|test| (test.name.as_str(), test.line, test.ignored)).collect();
+        assert_eq!(seen, [("s001_a", 4, false), ("b", 10, false)]);
     }
 }
