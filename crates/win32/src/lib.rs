@@ -21,4 +21,5 @@ pub mod objects;
 pub mod overlapped;
 pub mod port;
 pub mod table;
+pub mod text;
 pub mod types;
