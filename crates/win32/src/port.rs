@@ -47,7 +47,7 @@ thread_local! {
 /// Calls `f` with the port behind a handle.
 pub fn with_port<R>(handle: HANDLE, f: impl FnOnce(&PortObject) -> R) -> Result<R, Status> {
     let recent = RECENT.try_with(Cell::take).ok().flatten();
-    let recent = recent.filter(|(number, _)| *number == handle && table::is_open(handle));
+    let recent = recent.filter(|(number, _)| *number == handle && table::still_open(handle));
     let recent = match recent {
         Some(recent) => recent,
         None => (handle, table::get::<PortObject>(handle)?),
@@ -117,7 +117,12 @@ fn create(file: HANDLE, existing: HANDLE, key: usize, threads: DWORD) -> Result<
     // S003
     let port = new(threads)?;
     let associated = with_port(port, |port| io.associate(&port.port, key)).and_then(|result| result);
-    associated.map(|()| port).inspect_err(|_| drop(table::close(port)))
+    if let Err(status) = associated {
+        // It was opened above, and is the caller's only now.
+        let _ = table::close(port);
+        return Err(status);
+    }
+    Ok(port)
 }
 
 /// A handle to a new port.
