@@ -115,9 +115,26 @@ pub(crate) fn has_ended(fd: BorrowedFd<'_>) -> bool {
 
 /// Whether any of `flags`, an error or a hang-up is there now.
 fn shows(fd: BorrowedFd<'_>, flags: PollFlags) -> bool {
+    !told(fd, flags).is_empty()
+}
+
+/// Which of `flags` are there now; an error and a hang-up also if they are not among them.
+pub(crate) fn told(fd: BorrowedFd<'_>, flags: PollFlags) -> PollFlags {
     let mut fds = [PollFd::from_borrowed_fd(fd, flags)];
     let now = timespec(Duration::ZERO);
-    matches!(rustix::event::poll(&mut fds, Some(&now)), Ok(count) if count > 0)
+    match rustix::event::poll(&mut fds, Some(&now)) {
+        Ok(count) if count > 0 => fds[0].revents(),
+        _ => PollFlags::empty(),
+    }
+}
+
+/// The same of several, once there is something to tell of any, or the time is over, or a signal has come.
+pub(crate) fn told_of_any(list: &[(BorrowedFd<'_>, PollFlags)], wait: Duration) -> Vec<PollFlags> {
+    let mut fds: Vec<_> = list.iter().map(|(fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)).collect();
+    match rustix::event::poll(&mut fds, Some(&timespec(wait))) {
+        Ok(_) => fds.iter().map(|fd| fd.revents()).collect(),
+        Err(_) => vec![PollFlags::empty(); list.len()],
+    }
 }
 
 /// The error the socket has kept, if any; taken from it.

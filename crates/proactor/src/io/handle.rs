@@ -18,7 +18,7 @@ use super::state::State;
 use crate::driver::descriptor::Descriptor;
 use crate::driver::epoll::EventFlags;
 use crate::object::body::Local;
-use crate::op::block::{Block, Route};
+use crate::op::block::{Block, Kind, Route};
 use crate::op::slab::Irp;
 use crate::port::Port;
 use crate::port::sink::Sink;
@@ -102,6 +102,8 @@ pub(crate) struct Handle {
     /// What most handles do without.
     extra: OnceBox<Extra>,
     closed: AtomicBool,
+    /// Whether network events were selected: a hint, so that others need not look.
+    pub(super) selected: AtomicBool,
 }
 
 /// What most handles do without, and what is made is kept.
@@ -126,6 +128,7 @@ impl Handle {
             in_flight: InFlight::default(),
             extra: OnceBox::new(),
             closed: AtomicBool::new(false),
+            selected: AtomicBool::new(false),
         })
     }
 
@@ -215,7 +218,7 @@ impl Handle {
         let mut state = self.state.lock();
         let me = std::ptr::from_ref(self).addr();
         let held = state.held().any(|tag| tag.apart || tag.owner != me);
-        if held || state.rx.is_awaited(me) || state.tx.is_awaited(me) {
+        if held || state.selection().is_some() || state.rx.is_awaited(me) || state.tx.is_awaited(me) {
             return;
         }
         // Under the lock: who is to be watched again at once must not find it watched still.
@@ -298,6 +301,9 @@ impl Handle {
         let told = self.in_flight.concerns_object(sort);
         if told {
             self.signal();
+        }
+        if block.kind == Kind::Connect && self.selected.load(Acquire) {
+            self.note_connect(status);
         }
         match std::mem::take(&mut block.route) {
             Route::Event(event) => {
@@ -413,6 +419,9 @@ impl Source for Handle {
         }
         if tx {
             self.run(Side::Tx, if direct { Some(&mut first) } else { None });
+        }
+        if self.selected.load(Acquire) {
+            self.note();
         }
         first
     }

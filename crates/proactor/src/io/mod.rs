@@ -2,6 +2,7 @@
 
 mod accept;
 mod any;
+mod attempt;
 pub mod budget;
 mod cancel;
 mod direction;
@@ -11,9 +12,11 @@ mod handle;
 mod overlapped;
 mod perform;
 mod pipe;
+mod ready;
 mod routine;
 mod rules;
 mod run;
+mod select;
 mod signal;
 mod since;
 mod sleep;
@@ -30,6 +33,8 @@ pub use file::{File, OpenOptions};
 pub use handle::Modes;
 pub use overlapped::Overlapped;
 pub use pipe::Pipe;
+pub use ready::Ready;
+pub use select::Events;
 pub use socket::{How, Socket};
 pub use started::{Refused, Started};
 pub use zero_copy::ZeroCopyCounts;

@@ -164,6 +164,9 @@ impl Handle {
             Kind::Connect => {
                 let mut state = self.state.lock();
                 state.facts -= Facts::ENGAGED;
+                if !status.is_success() && block.flags.contains(Flags::BACKGROUND) {
+                    state.seldom_mut().connect_error = Some(status);
+                }
                 if status == Status::CANCELLED
                     && block.stage == ASKED
                     && let Some(fd) = &state.fd

@@ -5,6 +5,7 @@
 //! pending, in order, into the operations' own buffers.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::*;
 
 use super::direction::Side;
 use super::handle::{Handle, Modes};
@@ -95,8 +96,10 @@ impl Handle {
             parts.rewind();
         }
         block.status = Status::PENDING;
-        block.thread = ThreadNo::current();
-        let thread_bound = !route.is_port() || self.link.get().is_none();
+        let no_thread = block.flags.intersects(Flags::AT_ONCE | Flags::BACKGROUND);
+        block.thread = if no_thread { ThreadNo::NONE } else { ThreadNo::current() };
+        let kind = block.kind;
+        let thread_bound = !no_thread && (!route.is_port() || self.link.get().is_none());
         block.route = route;
         self.own(&mut block);
         if thread_bound {
@@ -108,6 +111,9 @@ impl Handle {
             Kind::Accept if block.flags.contains(Flags::BROUGHT) => self.begin_brought(block),
             _ => self.begin_stream(block),
         };
+        if self.selected.load(Acquire) {
+            self.note_use(kind, begun.as_ref().err().map(|(status, _)| *status));
+        }
         match begun {
             Ok(Begun::Done(mut block)) => {
                 self.discharge(&mut block);
@@ -139,15 +145,21 @@ impl Handle {
             let Some(fd) = state.fd.clone() else { return Err((Status::INVALID_HANDLE, block)) };
             // An operation that may have to wait needs somebody who tells it when it can go on.
             let direction = state.side(side);
-            let waits = direction.busy || !direction.is_empty() || !direction.ready;
+            let at_once = block.flags.contains(Flags::AT_ONCE);
+            let behind = direction.busy || !direction.is_empty();
+            let waits = !at_once && (behind || !direction.ready);
             if waits && self.is_abandoned(&block) {
                 return Err((Status::CANCELLED, block));
             }
-            let watched = self.ensure_watched(&mut state, !block.route.is_port());
+            let watched =
+                if at_once { Ok(()) } else { self.ensure_watched(&mut state, !block.route.is_port()) };
             let admitted = watched.and_then(|()| self.admit(&mut block, waits));
             let possible = admitted.and_then(|()| self.allowed(&mut state, &block));
             if let Err(status) = possible {
                 return Err((status, block));
+            }
+            if at_once && behind {
+                return Err((Status::DEVICE_NOT_READY, block));
             }
             // One that brings a socket has its name already.
             if !block.flags.contains(Flags::BROUGHT) {
@@ -174,6 +186,7 @@ impl Handle {
     fn first_step(self: &Arc<Self>, side: Side, block: Irp, step: Step) -> Result<Begun, Refusal> {
         let id = block.id;
         let always_pending = block.flags.contains(Flags::ALWAYS_PENDING);
+        let at_once = block.flags.contains(Flags::AT_ONCE);
         let (settled, skip, mine, unsure) = {
             let mut state = self.state.lock();
             let skip = state.modes.contains(Modes::SKIP_COMPLETION_PORT_ON_SUCCESS) && block.route.is_port();
@@ -194,7 +207,7 @@ impl Handle {
                 }
                 settled => {
                     let handed_back = matches!(&settled, Settled::Over(_, status)
-                        if !always_pending && (status.is_error() || skip && status.is_success()));
+                        if !always_pending && (status.is_error() || at_once || skip && status.is_success()));
                     let direction = state.side(side);
                     // None that comes after it may be complete before its packet is queued (S316).
                     direction.busy |= matches!(&settled, Settled::Over(..)) && !handed_back;
@@ -224,7 +237,7 @@ impl Handle {
                 self.complete(block, status);
                 Ok(Begun::Pending(id))
             }
-            Settled::Over(mut block, status) if skip && status.is_success() => {
+            Settled::Over(mut block, status) if at_once || skip && status.is_success() => {
                 block.status = status;
                 block.observe();
                 self.ended(Sort::of(&block));
@@ -382,6 +395,7 @@ impl Handle {
         let (news, cancelled) = direction.end();
         let unsure = matches!(&step, Step::Done { done, .. } if self.is_unsure(state, &block, done));
         let direction = state.side(side);
+        let given_up = given_up(&block, &step);
         match step {
             Step::Done { done, drained } if !unsure => {
                 if drained && !news && !direction.ended {
@@ -409,6 +423,9 @@ impl Handle {
                     self.end_if_due(state);
                     let status = if closed { self.closing_status(&block) } else { Status::CANCELLED };
                     return Settled::Over(block, status);
+                }
+                if block.flags.contains(Flags::AT_ONCE) {
+                    return Settled::Over(block, given_up);
                 }
                 if unsure && block.pool.is_some() {
                     // It saw an end, not data: it waits without a buffer, as it is charged.
@@ -442,6 +459,15 @@ impl Handle {
                 Settled::Waits
             }
         }
+    }
+}
+
+/// What an attempt came to that can't go on now: what it moved is done.
+fn given_up(block: &Block, step: &Step) -> Status {
+    match (block.kind, step) {
+        _ if block.bytes > 0 && !block.flags.contains(Flags::PEEK) => Status::SUCCESS,
+        (Kind::Accept, Step::Pause) => Status::TOO_MANY_OPENED_FILES,
+        _ => Status::DEVICE_NOT_READY,
     }
 }
 

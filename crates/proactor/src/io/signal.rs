@@ -23,7 +23,7 @@ pub(super) enum Sort {
 
 impl Sort {
     pub(super) fn of(block: &Block) -> Sort {
-        let apart = block.route.is_event() || block.flags.contains(Flags::OWN_EVENT);
+        let apart = block.route.is_event() || block.flags.intersects(Flags::OWN_EVENT | Flags::AT_ONCE);
         if apart { Sort::Silent } else { Sort::Loud }
     }
 }

@@ -229,8 +229,24 @@ impl Socket {
 
     /// Makes a bound stream socket listen (`listen`).
     pub fn listen_on(&self) -> Result<(), Status> {
+        self.listen_for(BACKLOG)
+    }
+
+    /// The same, with so many connections at most that wait to be accepted; the system's own limit holds as well. Once
+    /// more on a socket that listens it changes that number. `INVALID_PARAMETER` on a socket without an address,
+    /// `CONNECTION_ACTIVE` on one that is connected.
+    pub fn listen_for(&self, backlog: i32) -> Result<(), Status> {
         let fd = self.0.fd()?;
-        net::listen(&*fd, BACKLOG)?;
+        {
+            let facts = self.0.state.lock().facts;
+            if facts.contains(Facts::CONNECTED) {
+                return Err(Status::CONNECTION_ACTIVE);
+            }
+            if !facts.contains(Facts::BOUND) || facts.contains(Facts::ENGAGED) {
+                return Err(Status::INVALID_PARAMETER);
+            }
+        }
+        net::listen(&*fd, backlog.clamp(1, BACKLOG))?;
         let mut state = self.0.state.lock();
         state.facts |= Facts::LISTENING;
         // A socket that did not listen yet seemed to have ended.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 
 use super::direction::{Direction, Side, Tag};
 use super::handle::{Facts, Handle, Modes};
+use super::select::Selection;
 use super::since::Since;
 use super::sleep::Sleeper;
 use super::zero_copy::ZeroCopy;
@@ -46,6 +47,10 @@ pub(super) struct Seldom {
     pub(super) adopter: usize,
     /// The callers' numbers of the operations that are being performed on the two sides.
     numbers: [usize; 2],
+    /// Why the last connect in the background failed.
+    pub(super) connect_error: Option<Status>,
+    /// Network events, if somebody selected some.
+    pub(super) selection: Option<Box<Selection>>,
     /// Once something was sent without a copy.
     pub(super) zero: Option<Box<ZeroCopy>>,
 }
@@ -80,6 +85,10 @@ impl State {
 
     pub(super) fn seldom_mut(&mut self) -> &mut Seldom {
         self.seldom.get_or_insert_default()
+    }
+
+    pub(super) fn selection(&mut self) -> Option<&mut Selection> {
+        self.seldom.as_mut()?.selection.as_deref_mut()
     }
 
     pub(super) fn watched_by_service(&self) -> Option<u64> {

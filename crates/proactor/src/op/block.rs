@@ -68,6 +68,10 @@ bitflags! {
         const COPIED = 512;
         /// It has an event of its own, which is told in place of its handle.
         const OWN_EVENT = 1024;
+        /// Over when its start returns, whatever it came to.
+        const AT_ONCE = 2048;
+        /// A connect that nobody waits for, and no thread's.
+        const BACKGROUND = 4096;
     }
 }
 
