@@ -1,0 +1,2 @@
+/* mstcpip.h in another spelling. */
+#include "mstcpip.h"

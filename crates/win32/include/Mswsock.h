@@ -1,0 +1,2 @@
+/* mswsock.h in another spelling. */
+#include "mswsock.h"

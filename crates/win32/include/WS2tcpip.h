@@ -1,0 +1,2 @@
+/* ws2tcpip.h in another spelling. */
+#include "ws2tcpip.h"

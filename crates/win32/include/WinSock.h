@@ -1,0 +1,2 @@
+/* winsock.h in another spelling. */
+#include "winsock.h"

@@ -1,0 +1,2 @@
+/* winsock2.h in another spelling. */
+#include "winsock2.h"

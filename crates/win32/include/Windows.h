@@ -1,0 +1,2 @@
+/* windows.h in another spelling. */
+#include "windows.h"

@@ -1,0 +1,2 @@
+/* ws2def.h in another spelling. */
+#include "ws2def.h"

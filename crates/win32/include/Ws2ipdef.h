@@ -1,0 +1,2 @@
+/* ws2ipdef.h in another spelling. */
+#include "ws2ipdef.h"

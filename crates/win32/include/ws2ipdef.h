@@ -1,0 +1,163 @@
+/* IPv6 addresses, and the options of IPv4 and IPv6. */
+#ifndef PROACTOR_WS2IPDEF_H
+#define PROACTOR_WS2IPDEF_H
+
+#include "ws2def.h"
+#include "in6addr.h"
+
+PROACTOR_BEGIN_C
+
+typedef struct {
+    PROACTOR_ANONYMOUS union {
+        struct {
+            ULONG Zone : 28;
+            ULONG Level : 4;
+        } s;
+        ULONG Value;
+    };
+} SCOPE_ID, *PSCOPE_ID;
+
+typedef struct sockaddr_in6 {
+    ADDRESS_FAMILY sin6_family;
+    USHORT sin6_port;
+    ULONG sin6_flowinfo;
+    IN6_ADDR sin6_addr;
+    PROACTOR_ANONYMOUS union {
+        ULONG sin6_scope_id;
+        SCOPE_ID sin6_scope_struct;
+    };
+} SOCKADDR_IN6_LH, *PSOCKADDR_IN6_LH, SOCKADDR_IN6, *PSOCKADDR_IN6, *LPSOCKADDR_IN6;
+
+typedef union _SOCKADDR_INET {
+    SOCKADDR_IN Ipv4;
+    SOCKADDR_IN6 Ipv6;
+    ADDRESS_FAMILY si_family;
+} SOCKADDR_INET, *PSOCKADDR_INET;
+
+struct ip_mreq {
+    IN_ADDR imr_multiaddr;
+    IN_ADDR imr_interface;
+};
+typedef struct ip_mreq IP_MREQ, *PIP_MREQ;
+
+struct ip_mreq_source {
+    IN_ADDR imr_multiaddr;
+    IN_ADDR imr_sourceaddr;
+    IN_ADDR imr_interface;
+};
+typedef struct ip_mreq_source IP_MREQ_SOURCE, *PIP_MREQ_SOURCE;
+
+struct ipv6_mreq {
+    IN6_ADDR ipv6mr_multiaddr;
+    ULONG ipv6mr_interface;
+};
+typedef struct ipv6_mreq IPV6_MREQ, *PIPV6_MREQ;
+
+struct in_pktinfo {
+    IN_ADDR ipi_addr;
+    ULONG ipi_ifindex;
+};
+typedef struct in_pktinfo IN_PKTINFO, *PIN_PKTINFO;
+
+struct in6_pktinfo {
+    IN6_ADDR ipi6_addr;
+    ULONG ipi6_ifindex;
+};
+typedef struct in6_pktinfo IN6_PKTINFO, *PIN6_PKTINFO;
+
+#define IP_ADD_MEMBERSHIP 12
+#define IP_ADD_SOURCE_MEMBERSHIP 15
+#define IP_BLOCK_SOURCE 17
+#define IP_DONTFRAGMENT 14
+#define IP_DROP_MEMBERSHIP 13
+#define IP_DROP_SOURCE_MEMBERSHIP 16
+#define IP_ECN 50
+#define IP_HDRINCL 2
+#define IP_HOPLIMIT 21
+#define IP_MTU 73
+#define IP_MTU_DISCOVER 71
+#define IP_MULTICAST_IF 9
+#define IP_MULTICAST_LOOP 11
+#define IP_MULTICAST_TTL 10
+#define IP_OPTIONS 1
+#define IP_ORIGINAL_ARRIVAL_IF 47
+#define IP_PKTINFO 19
+#define IP_PKTINFO_EX 51
+#define IP_RECEIVE_BROADCAST 22
+#define IP_RECVDSTADDR 25
+#define IP_RECVERR 75
+#define IP_RECVIF 24
+#define IP_RECVRTHDR 38
+#define IP_RECVTCLASS 40
+#define IP_RECVTOS 40
+#define IP_RECVTTL 21
+#define IP_RTHDR 32
+#define IP_TCLASS 39
+#define IP_TOS 3
+#define IP_TTL 4
+#define IP_UNBLOCK_SOURCE 18
+#define IP_UNICAST_IF 31
+#define IP_USER_MTU 76
+
+#define IPV6_ADD_MEMBERSHIP 12
+#define IPV6_CHECKSUM 26
+#define IPV6_DONTFRAG 14
+#define IPV6_DROP_MEMBERSHIP 13
+#define IPV6_ECN 50
+#define IPV6_HDRINCL 2
+#define IPV6_HOPLIMIT 21
+#define IPV6_HOPOPTS 1
+#define IPV6_MTU 72
+#define IPV6_MTU_DISCOVER 71
+#define IPV6_MULTICAST_HOPS 10
+#define IPV6_MULTICAST_IF 9
+#define IPV6_MULTICAST_LOOP 11
+#define IPV6_PKTINFO 19
+#define IPV6_PKTINFO_EX 51
+#define IPV6_PROTECTION_LEVEL 23
+#define IPV6_RECVDSTADDR 25
+#define IPV6_RECVERR 75
+#define IPV6_RECVIF 24
+#define IPV6_RECVRTHDR 38
+#define IPV6_RECVTCLASS 40
+#define IPV6_RTHDR 32
+#define IPV6_TCLASS 39
+#define IPV6_UNICAST_HOPS 4
+#define IPV6_UNICAST_IF 31
+#define IPV6_USER_MTU 76
+#define IPV6_V6ONLY 27
+#define IPV6_JOIN_GROUP IPV6_ADD_MEMBERSHIP
+#define IPV6_LEAVE_GROUP IPV6_DROP_MEMBERSHIP
+
+#define MCAST_BLOCK_SOURCE 43
+#define MCAST_JOIN_GROUP 41
+#define MCAST_JOIN_SOURCE_GROUP 45
+#define MCAST_LEAVE_GROUP 42
+#define MCAST_LEAVE_SOURCE_GROUP 46
+#define MCAST_UNBLOCK_SOURCE 44
+
+#define INET_ADDRSTRLEN 22
+#define INET6_ADDRSTRLEN 65
+
+#define TCP_NODELAY 1
+#define TCP_EXPEDITED_1122 2
+#define TCP_KEEPALIVE 3
+#define TCP_MAXSEG 4
+#define TCP_MAXRT 5
+#define TCP_STDURG 6
+#define TCP_NOURG 7
+#define TCP_ATMARK 8
+#define TCP_NOSYNRETRIES 9
+#define TCP_TIMESTAMPS 10
+#define TCP_OFFLOAD_PREFERENCE 11
+#define TCP_CONGESTION_ALGORITHM 12
+#define TCP_DELAY_FIN_ACK 13
+#define TCP_MAXRTMS 14
+#define TCP_FASTOPEN 15
+#define TCP_KEEPCNT 16
+#define TCP_KEEPIDLE 3
+#define TCP_KEEPINTVL 17
+
+PROACTOR_END_C
+
+#endif
