@@ -16,10 +16,18 @@
     reason = "what every function trusts is said above, and more where it is more"
 )]
 
+pub mod access;
 pub mod error;
+pub mod events;
+pub mod filetime;
+pub mod handles;
+pub mod mutexes;
 pub mod objects;
 pub mod overlapped;
 pub mod port;
+pub mod semaphores;
 pub mod table;
 pub mod text;
+pub mod timers;
 pub mod types;
+pub mod waits;

@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering::*};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use proactor::Status;
-use proactor::object::{Event, Waitable};
+use proactor::object::{Event, Signal, Waitable};
 use proactor::raw::Io;
 
+use crate::access::{ALL, Rights};
 use crate::types::{BOOL, CURRENT_PROCESS, CURRENT_THREAD, DWORD, HANDLE};
 
 /// Places there are at most; what is beyond fails with `TOO_MANY_OPENED_FILES`.
@@ -48,6 +49,16 @@ pub trait Object: Any + Send + Sync {
         None
     }
 
+    /// It as what `SignalObjectAndWait` can signal, if it is that, and the access that this takes.
+    fn signal(&self) -> Option<(&dyn Signal, DWORD)> {
+        None
+    }
+
+    /// What generic access rights mean for it.
+    fn rights(&self) -> Rights {
+        Rights::FILE
+    }
+
     /// The last handle to it was closed. Calls under way still have it.
     fn last_closed(&self) {}
 }
@@ -68,6 +79,8 @@ struct Held {
     object: Arc<dyn Object>,
     handles: Arc<AtomicUsize>,
     flags: HandleFlags,
+    /// What may be done through this handle.
+    access: DWORD,
 }
 
 #[derive(Default)]
@@ -156,12 +169,18 @@ pub fn is_pseudo(handle: HANDLE) -> bool {
 
 /// A first handle to an object. `TOO_MANY_OPENED_FILES` when all places are taken.
 pub fn insert(object: Arc<dyn Object>) -> Result<HANDLE, Status> {
-    enter(Held { object, handles: Arc::new(AtomicUsize::new(1)), flags: HandleFlags::empty() })
+    insert_with(object, HandleFlags::empty())
 }
 
 /// The same with flags, as `bInheritHandle` asks for.
 pub fn insert_with(object: Arc<dyn Object>, flags: HandleFlags) -> Result<HANDLE, Status> {
-    enter(Held { object, handles: Arc::new(AtomicUsize::new(1)), flags })
+    insert_granted(object, flags, ALL)
+}
+
+/// The same for some access only, of which generic rights stand for those that they mean.
+pub fn insert_granted(object: Arc<dyn Object>, flags: HandleFlags, access: DWORD) -> Result<HANDLE, Status> {
+    let access = object.rights().specific(access);
+    enter(Held { object, handles: Arc::new(AtomicUsize::new(1)), flags, access })
 }
 
 fn enter(held: Held) -> Result<HANDLE, Status> {
@@ -187,10 +206,15 @@ fn release(held: Held) {
 
 /// The object behind a handle. `INVALID_HANDLE` when there is none.
 pub fn object(handle: HANDLE) -> Result<Arc<dyn Object>, Status> {
+    granted(handle).map(|(object, _)| object)
+}
+
+/// The same, and what may be done with it through this handle.
+pub fn granted(handle: HANDLE) -> Result<(Arc<dyn Object>, DWORD), Status> {
     let (place, uses) = TABLE.find(handle).ok_or(Status::INVALID_HANDLE)?;
     let entry = place.entry(uses).ok_or(Status::INVALID_HANDLE)?;
     match &*entry {
-        Some(held) => Ok(held.object.clone()),
+        Some(held) => Ok((held.object.clone(), held.access)),
         None => Err(Status::INVALID_HANDLE),
     }
 }
@@ -226,14 +250,24 @@ pub fn close(handle: HANDLE) -> Result<(), Status> {
     Ok(())
 }
 
-/// Another handle to the same object (`DuplicateHandle`).
+/// Another handle to the same object, for the same access.
 pub fn duplicate(handle: HANDLE, flags: HandleFlags) -> Result<HANDLE, Status> {
+    duplicate_granted(handle, flags, None)
+}
+
+/// Another handle to the same object (`DuplicateHandle`), for other access if that is given.
+pub fn duplicate_granted(
+    handle: HANDLE,
+    flags: HandleFlags,
+    access: Option<DWORD>,
+) -> Result<HANDLE, Status> {
     let (place, uses) = TABLE.find(handle).ok_or(Status::INVALID_HANDLE)?;
     let held = {
         let entry = place.entry(uses).ok_or(Status::INVALID_HANDLE)?;
         let Some(held) = &*entry else { return Err(Status::INVALID_HANDLE) };
         held.handles.fetch_add(1, Relaxed);
-        Held { object: held.object.clone(), handles: held.handles.clone(), flags }
+        let access = access.map_or(held.access, |access| held.object.rights().specific(access));
+        Held { object: held.object.clone(), handles: held.handles.clone(), flags, access }
     };
     enter(held)
 }
@@ -321,6 +355,18 @@ mod tests {
         let numbers = [0, 1, 2, 3, usize::MAX, usize::MAX - 1, 1 << 31, 1 << 40, (1 << 31) - 4, 0x7ff_fffc];
         for handle in numbers {
             assert!(object(handle).is_err() && close(handle).is_err(), "{handle:#x}");
+        }
+    }
+
+    #[test]
+    fn a_handle_has_the_access_it_was_made_for() {
+        let all = insert(Arc::new(Other)).unwrap();
+        let some = duplicate_granted(all, HandleFlags::empty(), Some(2)).unwrap();
+        let same = duplicate(some, HandleFlags::empty()).unwrap();
+        let access = |handle| granted(handle).map(|(_, access)| access);
+        assert_eq!((access(all), access(some), access(same)), (Ok(ALL), Ok(2), Ok(2)));
+        for handle in [all, some, same] {
+            close(handle).unwrap();
         }
     }
 

@@ -139,6 +139,16 @@ impl Event {
             Body::Named(named) => named.is_set(),
         }
     }
+
+    /// Whether it stays set until it is reset.
+    pub fn is_manual(&self) -> bool {
+        match &self.body {
+            Body::Local(local) => {
+                local.header.look(|state| matches!(state, State::Event { manual: true, .. }))
+            }
+            Body::Named(named) => named.manual(),
+        }
+    }
 }
 
 impl Sealed for Event {

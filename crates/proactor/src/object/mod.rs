@@ -39,14 +39,14 @@ mod atomic {
 }
 
 pub use self::event::Event;
-pub use self::mutex::Mutex;
+pub use self::mutex::{Holding, Mutex};
 pub use self::named::{Existed, set_namespace};
 pub use self::process::{Exit, Process};
 pub use self::semaphore::Semaphore;
 pub use self::thread::{Builder, Priority, Thread, exit_thread, test_alert};
 pub use self::timer::{Due, Timer};
 pub use self::wait::{
-    MAXIMUM_WAIT_OBJECTS, Signal, Wait, Waitable, Waited, signal_and_wait, sleep, wait_all, wait_any,
-    wait_one,
+    MAXIMUM_WAIT_OBJECTS, Signal, Wait, Waitable, Waited, same_object, signal_and_wait, sleep, wait_all,
+    wait_any, wait_one,
 };
 pub(crate) use self::wait::{Sealed, Target};

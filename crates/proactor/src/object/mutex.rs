@@ -87,6 +87,30 @@ impl Mutex {
             Body::Named(named) => named.is_mine(),
         }
     }
+
+    /// How it stands at this moment (`NtQueryMutant`).
+    pub fn holding(&self) -> Holding {
+        match &self.body {
+            Body::Local(local) => local.header.look(|state| match *state {
+                State::Mutex { owner, depth, abandoned } => {
+                    Holding { depth, mine: owner == ThreadNo::current().get(), abandoned }
+                }
+                _ => unreachable!("a mutex stays one"),
+            }),
+            Body::Named(named) => named.holding(),
+        }
+    }
+}
+
+/// How a mutex stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holding {
+    /// How often its owner has it; 0 when nobody owns it.
+    pub depth: u32,
+    /// The owner is the thread that asked.
+    pub mine: bool,
+    /// Its last owner ended without giving it back, and nobody has taken it since (S189).
+    pub abandoned: bool,
 }
 
 fn release(local: &Arc<Local>) -> Result<u32, Status> {

@@ -85,6 +85,17 @@ impl Semaphore {
             Body::Named(named) => named.count(),
         }
     }
+
+    /// The highest count it may have.
+    pub fn most(&self) -> u32 {
+        match &self.body {
+            Body::Local(local) => local.header.look(|state| match state {
+                State::Semaphore { most, .. } => *most,
+                _ => unreachable!("a semaphore stays one"),
+            }),
+            Body::Named(named) => named.most(),
+        }
+    }
 }
 
 impl Sealed for Semaphore {

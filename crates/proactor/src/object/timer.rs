@@ -205,6 +205,20 @@ impl Timer {
             Body::Named(alarm) => alarm.named().is_set(),
         }
     }
+
+    /// How long until it is due; `None` when it is not set, or has been due for the last time.
+    pub fn due_in(&self) -> Option<Duration> {
+        match &self.body {
+            Body::Local(shared) => {
+                let next = shared.setting.lock().next;
+                next.map(|(_, when)| match when {
+                    When::Monotonic(due) => due.saturating_duration_since(Instant::now()),
+                    When::Wall(due) => due.duration_since(SystemTime::now()).unwrap_or_default(),
+                })
+            }
+            Body::Named(alarm) => alarm.named().due_in(),
+        }
+    }
 }
 
 impl Shared {

@@ -90,6 +90,23 @@ pub trait Sealed: Send + Sync {
 #[allow(private_bounds, reason = "only this crate's objects can be waited for")]
 pub trait Waitable: Sealed {}
 
+/// Whether two of them are one object (`CompareObjectHandles`): clones of one another, or one name opened twice.
+///
+/// ```
+/// use proactor::object::{Event, same_object};
+///
+/// let event = Event::auto(false);
+/// assert!(same_object(&event, &event.clone()));
+/// assert!(!same_object(&event, &Event::auto(false)));
+/// ```
+pub fn same_object(one: &dyn Waitable, other: &dyn Waitable) -> bool {
+    match (one.target(), other.target()) {
+        (Target::Local(one), Target::Local(other)) => Arc::ptr_eq(&one.header, &other.header),
+        (Target::Named(one), Target::Named(other)) => one.key() == other.key(),
+        _ => false,
+    }
+}
+
 /// What [`signal_and_wait`] can signal (S210).
 #[allow(private_bounds, reason = "only this crate's objects can be signalled")]
 pub trait Signal: Sealed {

@@ -135,6 +135,8 @@ statuses! {
         [= 996 WSA_IO_INCOMPLETE < 997 WSA_IO_PENDING] [];
     OBJECT_NAME_EXISTS = 0x4000_0000, "an object of this name was there already and was opened",
         [= 698 ERROR_OBJECT_NAME_EXISTS] [] [];
+    TIMER_RESUME_IGNORED = 0x4000_0025, "the timer was set, but will not wake a machine that is asleep",
+        [= 722 ERROR_TIMER_RESUME_IGNORED] [] [];
 
     // Warnings: the operation completed, but not whole.
     BUFFER_OVERFLOW = 0x8000_0005, "the message was longer than the buffer; what fitted was delivered",
@@ -304,7 +306,15 @@ statuses! {
     // What the caller got wrong.
     INVALID_PARAMETER = 0xC000_000D, "an argument is not valid, or not in this state of the object",
         [= 87 ERROR_INVALID_PARAMETER] [= 10022 WSAEINVAL] [= EINVAL < E2BIG < EDOM < ERANGE];
+    INVALID_PARAMETER_MIX = 0xC000_0030, "the arguments are not valid together",
+        [> 87 ERROR_INVALID_PARAMETER] [] [> EINVAL];
+    INVALID_PARAMETER_1 = 0xC000_00EF, "the first argument is not valid",
+        [> 87 ERROR_INVALID_PARAMETER] [] [> EINVAL];
     INVALID_PARAMETER_2 = 0xC000_00F0, "the second argument is not valid",
+        [> 87 ERROR_INVALID_PARAMETER] [] [> EINVAL];
+    INVALID_PARAMETER_3 = 0xC000_00F1, "the third argument is not valid",
+        [> 87 ERROR_INVALID_PARAMETER] [] [> EINVAL];
+    INVALID_PARAMETER_6 = 0xC000_00F4, "the sixth argument is not valid",
         [> 87 ERROR_INVALID_PARAMETER] [] [> EINVAL];
     INVALID_HANDLE = 0xC000_0008, "the handle is not open",
         [= 6 ERROR_INVALID_HANDLE] [> 10038 WSAENOTSOCK] [= EBADF < EBADFD];
@@ -338,6 +348,8 @@ statuses! {
     // Objects, threads, processes.
     MUTANT_NOT_OWNED = 0xC000_0046, "the mutex belongs to another thread, or to none",
         [= 288 ERROR_NOT_OWNER] [] [];
+    NOT_SAME_OBJECT = 0xC000_01AC, "the handles are not of one object",
+        [= 1656 ERROR_NOT_SAME_OBJECT] [] [];
     POSSIBLE_DEADLOCK = 0xC000_0194, "the wait would never end",
         [= 1131 ERROR_POSSIBLE_DEADLOCK] [] [= EDEADLK];
     SUSPEND_COUNT_EXCEEDED = 0xC000_004A, "the thread cannot be suspended once more",
@@ -362,6 +374,8 @@ statuses! {
         [= 55 ERROR_DEV_NOT_EXIST] [] [= ENXIO < ENOMEDIUM];
     OBJECT_PATH_NOT_FOUND = 0xC000_003A, "a directory on the way to the file does not exist",
         [= 3 ERROR_PATH_NOT_FOUND] [> 10050 WSAENETDOWN] [> ENOENT];
+    OBJECT_PATH_SYNTAX_BAD = 0xC000_003B, "the name does not begin with a backslash",
+        [= 161 ERROR_BAD_PATHNAME] [] [];
     OBJECT_NAME_COLLISION = 0xC000_0035, "a file or object of this name exists already",
         [= 183 ERROR_ALREADY_EXISTS < 80 ERROR_FILE_EXISTS] [] [= EEXIST];
     OBJECT_NAME_INVALID = 0xC000_0033, "the name is not a valid one",

@@ -27,12 +27,13 @@ mod wait;
 use std::os::fd::AsFd;
 use std::sync::atomic::Ordering::*;
 use std::sync::{Arc, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use name::Name;
 use page::Page;
 use space::Held;
 
+use crate::object::mutex::Holding;
 use crate::status::{Result, Status};
 use crate::sync::record::{self, Owner, Resource};
 use crate::sync::thread::ThreadNo;
@@ -231,8 +232,32 @@ impl Named {
     }
 
     /// Manual-reset, of an event or timer.
-    fn manual(&self) -> bool {
+    pub(crate) fn manual(&self) -> bool {
         self.config != 0
+    }
+
+    /// The highest count of a semaphore.
+    pub(crate) fn most(&self) -> u32 {
+        self.config as u32
+    }
+
+    /// How a mutex stands at this moment.
+    pub(crate) fn holding(&self) -> Holding {
+        let word = self.page.hot().state.load(Acquire);
+        let Some(holder) = Holder::of(word) else {
+            return Holding { abandoned: word & state::ABANDONED != 0, ..Holding::default() };
+        };
+        let mine = Holder::me().is_ok_and(|me| me == holder);
+        if !mine && !holder.lives() {
+            return Holding { abandoned: true, ..Holding::default() };
+        }
+        Holding { depth: self.page.hot().depth.load(Relaxed), mine, abandoned: false }
+    }
+
+    /// How long until a timer is due, if it is.
+    pub(crate) fn due_in(&self) -> Option<Duration> {
+        let left = self.lock().and_then(|guard| guard.goes_off_in());
+        left.ok().flatten().map(|(left, _)| left)
     }
 
     /// Locks the object. Never while this thread has another one locked that comes after it.
