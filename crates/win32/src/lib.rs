@@ -22,6 +22,7 @@ pub mod events;
 pub mod filetime;
 pub mod handles;
 pub mod mutexes;
+pub mod nt;
 pub mod objects;
 pub mod overlapped;
 pub mod port;
