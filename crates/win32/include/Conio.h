@@ -1,0 +1,2 @@
+/* conio.h in another spelling. */
+#include "conio.h"

@@ -1,0 +1,2 @@
+/* intrin.h in another spelling. */
+#include "intrin.h"

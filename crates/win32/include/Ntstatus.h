@@ -1,0 +1,2 @@
+/* ntstatus.h in another spelling. */
+#include "ntstatus.h"

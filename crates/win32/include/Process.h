@@ -1,0 +1,2 @@
+/* process.h in another spelling. */
+#include "process.h"

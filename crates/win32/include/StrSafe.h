@@ -1,0 +1,2 @@
+/* strsafe.h in another spelling. */
+#include "strsafe.h"

@@ -1,0 +1,2 @@
+/* tchar.h in another spelling. */
+#include "tchar.h"

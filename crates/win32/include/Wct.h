@@ -1,0 +1,2 @@
+/* wct.h in another spelling. */
+#include "wct.h"

@@ -1,0 +1,2 @@
+/* windef.h in another spelling. */
+#include "windef.h"

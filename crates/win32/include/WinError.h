@@ -1,0 +1,2 @@
+/* winerror.h in another spelling. */
+#include "winerror.h"

@@ -1,0 +1,2 @@
+/* winnt.h in another spelling. */
+#include "winnt.h"

@@ -1,0 +1,2 @@
+/* winbase.h in another spelling. */
+#include "winbase.h"

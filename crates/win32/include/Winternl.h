@@ -1,0 +1,2 @@
+/* winternl.h in another spelling. */
+#include "winternl.h"
