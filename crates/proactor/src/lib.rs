@@ -54,7 +54,9 @@ mod trace;
 pub use diagnose::snapshot;
 pub use driver::{cgroup, file as files};
 pub use io::budget;
-pub use io::{Events, File, How, Modes, OpenOptions, Overlapped, Pipe, Ready, Refused, Socket, Started};
+pub use io::{
+    Events, File, How, Modes, OpenOptions, Overlapped, Pipe, Ready, Refused, Share, Socket, Started,
+};
 pub use object::Wait;
 pub use op::{Address, Buf, BufPool, Op, OpId, Operation};
 pub use port::{Limits, Packet, Port, Workers, processors};

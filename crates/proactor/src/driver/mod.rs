@@ -11,6 +11,7 @@ pub(crate) mod memory;
 pub(crate) mod pages;
 pub(crate) mod proc_stat;
 pub(crate) mod process;
+pub(crate) mod range;
 pub(crate) mod sendfile;
 pub(crate) mod socket;
 pub(crate) mod zero_copy;

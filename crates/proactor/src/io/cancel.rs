@@ -65,6 +65,7 @@ impl Handle {
             });
             (transfers, children, count)
         };
+        self.take_waiting(which, cut);
         count += transfers.len();
         for id in transfers {
             // A call that has begun may be past stopping; it was asked to end all the same (S102).

@@ -63,6 +63,22 @@ macro_rules! handle_methods {
                 self.0.start_with_routine(op, routine)
             }
 
+            /// Performs an operation: starts it, waits for its end and gives it back (a call without an OVERLAPPED).
+            /// Another thread can end it, with
+            /// [`cancel_synchronous_io`](crate::object::Thread::cancel_synchronous_io) as well. On a synchronous file
+            /// object one is performed at a time, in the order in which threads came (S298), and nothing else can be
+            /// started.
+            ///
+            /// Blocks; a worker's seat is given to another meanwhile. Alertable only where a synchronous file was
+            /// opened [so](crate::OpenOptions::alertable): then calls queued to this thread run, and what was under way
+            /// is cancelled; the error `USER_APC` says that its turn had not come.
+            ///
+            /// Of several threads, who waits for its turn holds nothing back but itself. The error brings the
+            /// operation back as it fails at once.
+            pub fn perform<O: $crate::Operation>(&self, op: O) -> Result<O, $crate::Refused<O>> {
+                self.0.perform(op)
+            }
+
             /// Starts an operation whose packet goes to the handle's port. The methods named after the
             /// operations do the same.
             pub fn start<O: $crate::Operation>(

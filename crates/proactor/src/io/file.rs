@@ -1,10 +1,8 @@
 //! Files: reads and writes at offsets, flushes, and the unbuffered kind.
 
 use std::fmt;
-use std::fs;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{AtFlags, FileType, OFlags, StatxFlags};
@@ -12,11 +10,13 @@ use rustix::process::{Resource, getrlimit};
 
 use super::face::handle_methods;
 use super::handle::{Align, Class, Facts, Handle};
+use super::open::OpenOptions;
 use super::started::{Refused, Started};
 use crate::op;
 use crate::status::Status;
 
-/// A file whose operations are overlapped. It has no position: every operation brings its offset (S284).
+/// A file whose operations are overlapped: every one brings its offset (S284). Or a
+/// [synchronous](OpenOptions::synchronous) file object, whose operations are performed one at a time.
 ///
 /// ```
 /// use proactor::{File, op};
@@ -33,107 +33,6 @@ use crate::status::Status;
 pub struct File(pub(super) Arc<Handle>);
 
 handle_methods!(File, "let handle = proactor::File::open(\"/proc/version\")?;");
-
-/// How a file is opened (`CreateFile`). Nothing is asked for unless it is said; opening blocks.
-///
-/// ```
-/// use proactor::{File, Status};
-///
-/// # let path = std::env::temp_dir().join(format!("proactor-options-{}", std::process::id()));
-/// let file = File::options().write(true).create_new(true).open(&path)?;
-/// assert_eq!(file.len(), Ok(0));
-/// let again = File::options().write(true).create_new(true).open(&path);
-/// assert_eq!(again.err(), Some(Status::OBJECT_NAME_COLLISION));
-/// # std::fs::remove_file(&path).unwrap();
-/// # Ok::<(), proactor::Status>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct OpenOptions {
-    std: fs::OpenOptions,
-    unbuffered: bool,
-}
-
-impl OpenOptions {
-    /// For reading.
-    pub fn read(&mut self, read: bool) -> &mut Self {
-        self.std.read(read);
-        self
-    }
-
-    /// For writing.
-    pub fn write(&mut self, write: bool) -> &mut Self {
-        self.std.write(write);
-        self
-    }
-
-    /// For writing at the end only, whatever offsets say (`FILE_APPEND_DATA` alone, S288).
-    ///
-    /// ```
-    /// use proactor::{File, op};
-    ///
-    /// # let path = std::env::temp_dir().join(format!("proactor-append-{}", std::process::id()));
-    /// let file = File::options().append(true).create(true).open(&path)?;
-    /// let _ = file.begin(op::Write::new(0, "one, "))?.wait();
-    /// let _ = file.begin(op::Write::new(0, "two"))?.wait();
-    /// assert_eq!(std::fs::read(&path).unwrap(), b"one, two");
-    /// # std::fs::remove_file(&path).unwrap();
-    /// # Ok::<(), proactor::Status>(())
-    /// ```
-    pub fn append(&mut self, append: bool) -> &mut Self {
-        self.std.append(append);
-        self
-    }
-
-    /// Made if it is not there.
-    pub fn create(&mut self, create: bool) -> &mut Self {
-        self.std.create(create);
-        self
-    }
-
-    /// Made; `OBJECT_NAME_COLLISION` if it is there.
-    pub fn create_new(&mut self, create_new: bool) -> &mut Self {
-        self.std.create_new(create_new);
-        self
-    }
-
-    /// Emptied.
-    pub fn truncate(&mut self, truncate: bool) -> &mut Self {
-        self.std.truncate(truncate);
-        self
-    }
-
-    /// Past the page cache, straight to and from the device (`FILE_FLAG_NO_BUFFERING`, `O_DIRECT`). Offsets,
-    /// lengths and buffer addresses must then be multiples of [`File::alignment`], or the start is refused
-    /// with `INVALID_PARAMETER` (S295).
-    ///
-    /// ```
-    /// use proactor::{Buf, File, op};
-    ///
-    /// # let path = std::env::temp_dir().join(format!("proactor-unbuffered-{}", std::process::id()));
-    /// # std::fs::write(&path, [7; 4096]).unwrap();
-    /// // A file system without this way refuses to open.
-    /// if let Ok(file) = File::options().read(true).unbuffered(true).open(&path) {
-    ///     let read = file.begin(op::Read::new(0, Buf::aligned(4096, 4096)))?.wait();
-    ///     assert_eq!(read.data(), [7; 4096]);
-    /// }
-    /// # std::fs::remove_file(&path).unwrap();
-    /// # Ok::<(), proactor::Status>(())
-    /// ```
-    pub fn unbuffered(&mut self, unbuffered: bool) -> &mut Self {
-        self.unbuffered = unbuffered;
-        self
-    }
-
-    /// Opens. `OBJECT_NAME_NOT_FOUND`, `ACCESS_DENIED`, `FILE_IS_A_DIRECTORY`, and for an unbuffered file on a
-    /// file system that has none, `INVALID_PARAMETER`.
-    pub fn open(&self, path: impl AsRef<Path>) -> Result<File, Status> {
-        let mut options = self.std.clone();
-        if self.unbuffered {
-            options.custom_flags(OFlags::DIRECT.bits() as i32);
-        }
-        File::over(options.open(path).map_err(Status::from)?.into())
-    }
-}
 
 impl File {
     /// Opens a file for reading. Errors as [`OpenOptions::open`] has them.
@@ -152,7 +51,7 @@ impl File {
 
     /// How else to open one.
     pub fn options() -> OpenOptions {
-        OpenOptions { std: fs::OpenOptions::new(), unbuffered: false }
+        OpenOptions::default()
     }
 
     /// Takes over an open file. `OBJECT_TYPE_MISMATCH` when it is a socket, a pipe or a terminal,
@@ -172,20 +71,30 @@ impl File {
     }
 
     fn over(fd: OwnedFd) -> Result<File, Status> {
-        match FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode) {
-            FileType::RegularFile | FileType::BlockDevice => {}
-            FileType::Directory => return Err(Status::FILE_IS_A_DIRECTORY),
-            _ => return Err(Status::OBJECT_TYPE_MISMATCH),
-        }
+        File::check_kind(fd.as_fd())?;
         let flags = rustix::fs::fcntl_getfl(&fd)?;
         let mode = flags & OFlags::RWMODE;
         let mut facts = Facts::empty();
         facts.set(Facts::READABLE, mode != OFlags::WRONLY);
         facts.set(Facts::WRITABLE, mode != OFlags::RDONLY);
+        File::of(fd, facts, None)
+    }
+
+    pub(super) fn check_kind(fd: BorrowedFd<'_>) -> Result<(), Status> {
+        match FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode) {
+            FileType::RegularFile | FileType::BlockDevice => Ok(()),
+            FileType::Directory => Err(Status::FILE_IS_A_DIRECTORY),
+            _ => Err(Status::OBJECT_TYPE_MISMATCH),
+        }
+    }
+
+    /// `doomed` is the name to take away in the end.
+    pub(super) fn of(fd: OwnedFd, facts: Facts, doomed: Option<PathBuf>) -> Result<File, Status> {
+        let flags = rustix::fs::fcntl_getfl(&fd)?;
         let align = if flags.contains(OFlags::DIRECT) { Some(alignment(&fd)) } else { None };
         let handle = Handle::new(Class::File, fd, facts);
-        if let Some(align) = align {
-            handle.set_align(align);
+        if align.is_some() || doomed.is_some() {
+            handle.set_extra(align, doomed);
         }
         Ok(File(handle))
     }
@@ -199,8 +108,7 @@ impl File {
 
     /// Its size in bytes (`GetFileSizeEx`).
     pub fn len(&self) -> Result<u64, Status> {
-        let stat = rustix::fs::fstat(&*self.0.fd()?)?;
-        u64::try_from(stat.st_size).map_err(|_| Status::INVALID_PARAMETER)
+        self.0.size()
     }
 
     /// Whether its size is 0.
@@ -228,6 +136,36 @@ impl File {
             _ if len > most_file_size() && len > self.len()? => Err(Status::FILE_TOO_LARGE),
             _ => Ok(rustix::fs::ftruncate(&*fd, len)?),
         }
+    }
+
+    /// Where the next operation without an offset begins (`SetFilePointer` by 0 bytes). Only those of a
+    /// [synchronous](OpenOptions::synchronous) file move it (S284, S285).
+    pub fn position(&self) -> u64 {
+        self.0.position()
+    }
+
+    /// Moves the position (`SetFilePointerEx`), also beyond the end, which changes no size (S302). `INVALID_PARAMETER`
+    /// beyond the largest offset there is.
+    ///
+    /// ```
+    /// use proactor::{File, op};
+    ///
+    /// let file = File::options().read(true).synchronous(true).open("/proc/version")?;
+    /// file.set_position(3)?;
+    /// assert_eq!(file.perform(op::Read::at_position(vec![0; 2]))?.data(), b"ux");
+    /// # Ok::<(), proactor::Status>(())
+    /// ```
+    pub fn set_position(&self, position: u64) -> Result<(), Status> {
+        if i64::try_from(position).is_err() {
+            return Err(Status::INVALID_PARAMETER);
+        }
+        self.0.set_position(position);
+        Ok(())
+    }
+
+    /// Whether it is a synchronous file object.
+    pub fn is_synchronous(&self) -> bool {
+        self.0.is_synchronous()
     }
 
     /// Reads (`ReadFile`). At or past the end the packet says `END_OF_FILE` (S289); a read that crosses it
@@ -286,6 +224,51 @@ impl File {
     /// ```
     pub fn flush(&self, flush: op::Flush) -> Result<Started<op::Flush>, Refused<op::Flush>> {
         self.0.start(flush)
+    }
+
+    /// Locks a range of bytes (`LockFileEx`). What conflicts with locks that others have waits until those are gone,
+    /// and is pending (S304); one [at once](op::Lock::at_once) is refused with `LOCK_NOT_GRANTED`. A lock belongs to
+    /// the file object, not to a thread or to this handle of it, and ends with [`unlock`](File::unlock) or with its
+    /// closing.
+    ///
+    /// In this process it also keeps others from reading and writing: `FILE_LOCK_CONFLICT`. Other processes that lock
+    /// through this library, or with the kernel's own locks, are kept from locking; to read and write they need no
+    /// permission on Linux. What another process has locked is looked at every 10 ms while somebody waits for it.
+    ///
+    /// Fails with `INVALID_LOCK_RANGE` when the range reaches beyond the largest offset, `ACCESS_DENIED` when the file
+    /// is open for neither reading nor writing.
+    ///
+    /// ```
+    /// use proactor::{File, Status, op};
+    ///
+    /// # let path = std::env::temp_dir().join(format!("proactor-lock-{}", std::process::id()));
+    /// let open = || File::options().read(true).write(true).create(true).open(&path);
+    /// let (one, other) = (open()?, open()?);
+    /// one.begin(op::Lock::exclusive(0, 10))?.wait().result()?;
+    /// let refused = other.begin(op::Lock::shared(5, 1).at_once());
+    /// assert_eq!(refused.err().map(Status::from), Some(Status::LOCK_NOT_GRANTED));
+    /// let waits = other.begin(op::Lock::shared(5, 1))?;
+    /// one.unlock(0, 10)?;
+    /// waits.wait().result()?;
+    /// # std::fs::remove_file(&path).unwrap();
+    /// # Ok::<(), proactor::Status>(())
+    /// ```
+    pub fn lock(&self, lock: op::Lock) -> Result<Started<op::Lock>, Refused<op::Lock>> {
+        self.0.start(lock)
+    }
+
+    /// Unlocks a range that was locked exactly so (`UnlockFile`); of two locks the exclusive one. Does not block.
+    ///
+    /// Fails with `RANGE_NOT_LOCKED`.
+    pub fn unlock(&self, offset: u64, len: u64) -> Result<(), Status> {
+        self.0.unlock_range(offset, len)
+    }
+}
+
+impl Handle {
+    pub(super) fn size(&self) -> Result<u64, Status> {
+        let stat = rustix::fs::fstat(&*self.fd()?)?;
+        u64::try_from(stat.st_size).map_err(|_| Status::INVALID_PARAMETER)
     }
 }
 

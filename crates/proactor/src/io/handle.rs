@@ -5,18 +5,21 @@
 //! meets a number that has been given to another file.
 
 use std::num::NonZeroUsize;
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::*};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bitflags::bitflags;
 
 use super::direction::Side;
+use super::locks::FileId;
 use super::signal::{InFlight, Sort};
 use super::state::State;
 use crate::driver::descriptor::Descriptor;
 use crate::driver::epoll::EventFlags;
+use crate::object::Mutex;
 use crate::object::body::Local;
 use crate::op::block::{Block, Kind, Route};
 use crate::op::slab::Irp;
@@ -80,8 +83,22 @@ bitflags! {
         const WRITABLE = 2048;
         /// The kernel sends from the caller's pages when asked to.
         const ZERO_COPY = 4096;
+        /// Its operations are performed one at a time, each in the call that asks for it.
+        const SYNCHRONOUS = 8192;
+        /// And calls queued to the thread that waits for one end it.
+        const ALERTABLE = 16384;
+        /// A file that is written to at its end only.
+        const APPENDS = 32768;
     }
 }
+
+/// What stays true of a handle whatever becomes of it.
+const NATURE: Facts = Facts::INTERNET
+    .union(Facts::READABLE)
+    .union(Facts::WRITABLE)
+    .union(Facts::SYNCHRONOUS)
+    .union(Facts::ALERTABLE)
+    .union(Facts::APPENDS);
 
 /// Where the packets of a handle go, for its lifetime (S007).
 pub(super) struct Link {
@@ -115,13 +132,21 @@ pub(super) struct Extra {
     routines: OnceLock<NonZeroUsize>,
     /// Of an unbuffered file.
     pub(super) align: Option<Align>,
+    /// The name of a file that is to be deleted when it is closed.
+    doomed: Option<PathBuf>,
+    /// Of a file: where its next operation without an offset begins.
+    pub(super) position: AtomicU64,
+    /// Of a file, once locks have made somebody ask.
+    pub(super) file_id: OnceLock<FileId>,
+    /// Of a synchronous file object: who has it now.
+    pub(super) turn: OnceLock<Mutex>,
 }
 
 impl Handle {
     pub(super) fn new(class: Class, fd: OwnedFd, facts: Facts) -> Arc<Handle> {
         Arc::new(Handle {
             class,
-            nature: facts & (Facts::INTERNET | Facts::READABLE | Facts::WRITABLE),
+            nature: facts & NATURE,
             link: OnceLock::new(),
             state: Lock::new(State::new(Descriptor::new(fd), facts)),
             newest: Newest::default(),
@@ -141,10 +166,24 @@ impl Handle {
         self.extra.get_or_init(Extra::default)
     }
 
-    /// A file, before anybody has it: what it asks for if it is unbuffered.
-    pub(super) fn set_align(&self, align: Align) {
-        let extra = self.extra.get_or_init(|| Extra { align: Some(align), ..Extra::default() });
-        debug_assert_eq!(extra.align, Some(align), "a file that nobody has used has nothing else");
+    /// A file, before anybody has it: what it asks for if it is unbuffered, and the name to take away in the end.
+    pub(super) fn set_extra(&self, align: Option<Align>, doomed: Option<PathBuf>) {
+        let extra = self.extra.get_or_init(|| Extra { align, doomed, ..Extra::default() });
+        debug_assert_eq!(extra.align, align, "a file that nobody has used has nothing else");
+    }
+
+    /// The name goes, if it is still that of this file.
+    fn unlink(&self, fd: BorrowedFd<'_>) {
+        let Some(path) = self.extra().and_then(|extra| extra.doomed.as_ref()) else { return };
+        let same = |ours: rustix::fs::Stat, theirs: rustix::fs::Stat| {
+            (ours.st_dev, ours.st_ino) == (theirs.st_dev, theirs.st_ino)
+        };
+        if let (Ok(ours), Ok(theirs)) = (rustix::fs::fstat(fd), rustix::fs::stat(path))
+            && same(ours, theirs)
+        {
+            // Refused: then nobody could delete it, and closing fails for nothing.
+            let _ = rustix::fs::unlink(path);
+        }
     }
 
     /// The descriptor, for calls that are not operations.
@@ -164,7 +203,8 @@ impl Handle {
     {
         let mut state = self.state.lock();
         let fd = state.fd.clone().ok_or(Status::INVALID_HANDLE)?;
-        if self.link.get().is_some() {
+        // S006
+        if self.link.get().is_some() || self.is_synchronous() {
             return Err(Status::INVALID_PARAMETER);
         }
         // What is under way may be waited for by somebody who can't rely on the port's workers.
@@ -241,6 +281,10 @@ impl Handle {
         let mut state = self.state.lock();
         if state.fd.is_none() {
             return Err(Status::INVALID_HANDLE);
+        }
+        // S097
+        if self.is_synchronous() {
+            return Err(Status::INVALID_PARAMETER);
         }
         state.modes |= modes;
         Ok(())
@@ -353,9 +397,12 @@ impl Handle {
         if let Some(link) = self.link.get() {
             link.sink.unwatch(fd.as_fd());
         }
-        drop(fd);
+        self.unlink(fd.as_fd());
         let mut cut = Vec::new();
         self.take_where(|_| true, &mut cut);
+        // Those that wait for a lock are taken out first, and get none of what is free now.
+        self.unlock_all(fd.as_fd());
+        drop(fd);
         for block in cut {
             let status = self.closing_status(&block);
             self.complete_for_owner(block, status);
@@ -472,6 +519,10 @@ impl Drop for Handle {
             if let (Some(link), Some(fd), true) = (self.link.get(), fd, self.is_polled()) {
                 // The file may live on under another descriptor, and would stay in the port's set with it.
                 link.sink.unwatch(fd);
+            }
+            if let Some(fd) = fd {
+                self.unlink(fd);
+                self.unlock_all(fd);
             }
             drop(state);
             self.detach();

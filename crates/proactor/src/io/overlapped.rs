@@ -200,6 +200,7 @@ impl Resource for Pending {
             (Kind::Read, _) => "pending read of file",
             (Kind::Write, _) => "pending write of file",
             (Kind::Flush, _) => "pending flush of file",
+            (Kind::Lock, _) => "pending lock of file",
         }
     }
 

@@ -78,6 +78,7 @@ impl Handle {
         if let Err(status) = check_buffers(&block) {
             return Err((status, block));
         }
+        let in_turn = block.flags.contains(Flags::IN_TURN);
         let mut block = match block.settled() {
             Ok(block) => block,
             Err(mut block) => {
@@ -88,7 +89,10 @@ impl Handle {
         };
         block.bytes = 0;
         block.stage = 0;
-        block.flags -= Flags::COPIED;
+        block.flags -= Flags::COPIED | Flags::IN_TURN;
+        if self.is_synchronous() && !in_turn {
+            return Err((Status::INVALID_PARAMETER, block));
+        }
         if matches!(block.kind, Kind::Disconnect | Kind::Transmit | Kind::Send) {
             block.offset = 0;
         }
@@ -108,6 +112,7 @@ impl Handle {
         }
         let begun = match block.kind {
             Kind::Read | Kind::Write | Kind::Flush => self.begin_transfer(block),
+            Kind::Lock => self.begin_lock(block),
             Kind::Accept if block.flags.contains(Flags::BROUGHT) => self.begin_brought(block),
             _ => self.begin_stream(block),
         };

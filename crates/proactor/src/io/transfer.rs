@@ -37,8 +37,8 @@ impl Handle {
         if !self.nature.contains(needs) {
             return Err((Status::ACCESS_DENIED, block));
         }
-        if block.kind == Kind::Write && block.offset == u64::MAX {
-            // S286
+        if block.kind == Kind::Write && (block.offset == u64::MAX || self.nature.contains(Facts::APPENDS)) {
+            // S286, S288
             block.flags |= Flags::APPEND;
         }
         let align = self.extra().and_then(|extra| extra.align);
@@ -48,6 +48,9 @@ impl Handle {
             && block.offset.checked_add(whole).is_none_or(|end| end > MOST);
         if beyond || !align.is_none_or(|align| align.allows(&block)) {
             return Err((Status::INVALID_PARAMETER, block));
+        }
+        if self.meets_lock(&block) {
+            return Err((Status::FILE_LOCK_CONFLICT, block));
         }
         let (fd, skip) = {
             let mut state = self.state.lock();

@@ -41,6 +41,7 @@ pub(crate) enum Kind {
     Write,
     Flush,
     Transmit,
+    Lock,
 }
 
 bitflags! {
@@ -72,6 +73,10 @@ bitflags! {
         const AT_ONCE = 2048;
         /// A connect that nobody waits for, and no thread's.
         const BACKGROUND = 4096;
+        /// Its starter waits for it: a synchronous handle takes no other.
+        const IN_TURN = 8192;
+        /// A lock that nobody shares.
+        const EXCLUSIVE = 16384;
     }
 }
 
@@ -201,8 +206,10 @@ pub(crate) struct Seldom {
     pub(crate) address: Option<Address>,
     /// What comes, or goes, beside a datagram.
     pub(crate) control: Option<Box<Control>>,
-    /// The file, while a backend moves its data.
+    /// The file, while a backend moves its data or a lock of it is waited for.
     pub(crate) file: Option<Descriptor>,
+    /// Bytes of a lock.
+    pub(crate) length: u64,
     /// The accepted socket of an accept.
     pub(crate) other: Option<Arc<dyn Any + Send + Sync>>,
     /// What its observer needs.

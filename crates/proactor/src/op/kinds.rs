@@ -160,7 +160,12 @@ operations! {
     Flush
     /// Sends ranges of files and pieces of memory as one stream (`TransmitFile`, `TransmitPackets`).
     Transmit
+    /// Locks a range of a file (`LockFileEx`).
+    Lock
 }
+
+/// The offset that stands for the position of the file (`FILE_USE_FILE_POINTER_POSITION`).
+pub(crate) const AT_POSITION: u64 = u64::MAX - 1;
 
 fn with_bufs(kind: Kind, bufs: Bufs) -> Irp {
     let mut block = Block::new(kind);
@@ -407,6 +412,11 @@ impl Read {
         Read::at(offset, Bufs::Many(bufs))
     }
 
+    /// Where the position of a synchronous file is, which it then moves; other files refuse it (S287).
+    pub fn at_position(buf: impl Into<Buf>) -> Read {
+        Read::new(AT_POSITION, buf)
+    }
+
     fn at(offset: u64, bufs: Bufs) -> Read {
         let mut block = with_bufs(Kind::Read, bufs);
         block.offset = offset;
@@ -444,6 +454,11 @@ impl Write {
         write
     }
 
+    /// Where the position of a synchronous file is, which it then moves; other files refuse it (S287).
+    pub fn at_position(buf: impl Into<Buf>) -> Write {
+        Write::new(AT_POSITION, buf)
+    }
+
     fn at(offset: u64, bufs: Bufs) -> Write {
         let mut block = with_bufs(Kind::Write, bufs);
         block.offset = offset;
@@ -470,6 +485,39 @@ impl Flush {
         let mut block = Block::new(Kind::Flush);
         block.flags |= Flags::ALWAYS_PENDING;
         Flush(block)
+    }
+}
+
+impl Lock {
+    /// For this file object alone: nobody else reads or writes these bytes, or locks any of them (S303).
+    pub fn exclusive(offset: u64, len: u64) -> Lock {
+        let mut lock = Lock::shared(offset, len);
+        lock.0.flags |= Flags::EXCLUSIVE;
+        lock
+    }
+
+    /// To be shared: nobody writes to these bytes, this file object included, or locks any of them exclusively.
+    pub fn shared(offset: u64, len: u64) -> Lock {
+        let mut block = Block::new(Kind::Lock);
+        block.offset = offset;
+        block.seldom_mut().length = len;
+        Lock(block)
+    }
+
+    /// At once or not at all (`LOCKFILE_FAIL_IMMEDIATELY`).
+    pub fn at_once(mut self) -> Lock {
+        self.0.flags |= Flags::AT_ONCE;
+        self
+    }
+
+    /// Where the range begins.
+    pub fn offset(&self) -> u64 {
+        self.0.offset
+    }
+
+    /// Its bytes; also none, at a place between two.
+    pub fn length(&self) -> u64 {
+        self.0.seldom().map_or(0, |seldom| seldom.length)
     }
 }
 

@@ -21,9 +21,9 @@ pub use buf::Buf;
 pub use control::{Beside, Control, ControlMessage};
 pub use element::{Element, FilePart};
 pub use end::End;
-pub(crate) use kinds::sealed;
+pub(crate) use kinds::{AT_POSITION, sealed};
 pub use kinds::{
-    Accept, Connect, Disconnect, Flush, Op, Operation, Read, Recv, RecvFrom, Send, SendTo, Transmit, Write,
-    ZERO_COPY_FROM,
+    Accept, Connect, Disconnect, Flush, Lock, Op, Operation, Read, Recv, RecvFrom, Send, SendTo, Transmit,
+    Write, ZERO_COPY_FROM,
 };
 pub use pool::BufPool;

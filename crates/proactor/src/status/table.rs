@@ -392,6 +392,8 @@ statuses! {
         [> 33 ERROR_LOCK_VIOLATION] [] [> EAGAIN];
     RANGE_NOT_LOCKED = 0xC000_007E, "the range of the file was not locked",
         [= 158 ERROR_NOT_LOCKED] [] [];
+    INVALID_LOCK_RANGE = 0xC000_01A1, "the range to lock reaches beyond the largest offset",
+        [= 307 ERROR_INVALID_LOCK_RANGE] [] [];
     DELETE_PENDING = 0xC000_0056, "the file is about to be deleted",
         [> 5 ERROR_ACCESS_DENIED] [] [> EBUSY];
     FILE_IS_A_DIRECTORY = 0xC000_00BA, "the file is a directory",

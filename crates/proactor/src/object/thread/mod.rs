@@ -3,6 +3,7 @@
 mod builder;
 mod priority;
 mod shared;
+mod synchronous;
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 pub use self::builder::Builder;
 pub use self::priority::Priority;
 pub(crate) use self::shared::{Shared, mine, run_apcs, with_mine};
+pub(crate) use self::synchronous::Stop;
 pub(crate) use super::apc::{Alert, Call};
 use super::wait::{Sealed, Target, Waitable};
 use crate::status::Status;

@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::*};
 
 use super::Thread;
 use super::builder::Gate;
+use super::synchronous::Stop;
 use crate::object::apc;
 use crate::object::body::Local;
 use crate::object::state::State;
 use crate::object::waiter::Waiter;
 use crate::status::Status;
 use crate::sync::late::{Late, Slot};
+use crate::sync::lock::Lock;
 use crate::sync::record;
 use crate::sync::spins::Spins;
 use crate::sync::thread::{ThreadNo, kernel_id};
@@ -27,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) spins: Spins,
     thread: ThreadNo,
     apcs: apc::Queue,
+    /// The synchronous calls that the thread is in, innermost last.
+    pub(super) calls: Lock<Vec<Arc<dyn Stop>>>,
     exit_code: AtomicU64,
     /// 0 before it has begun and after its end.
     kernel_id: AtomicI32,
@@ -42,6 +46,7 @@ impl Shared {
             spins: Spins::default(),
             thread,
             apcs: apc::Queue::default(),
+            calls: Lock::default(),
             exit_code: AtomicU64::new(RUNS),
             kernel_id: AtomicI32::new(0),
         })

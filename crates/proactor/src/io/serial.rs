@@ -1,0 +1,122 @@
+//! Synchronous file objects: one operation at a time, each in the call that asked for it, and a position that they move.
+//!
+//! The operation underneath is overlapped like any other; its starter waits for it. While it does, another thread can
+//! end it (`CancelSynchronousIo`), and so can a call queued to it if the file was opened for that
+//! (`FILE_SYNCHRONOUS_IO_ALERT`).
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::*;
+
+use super::handle::{Class, Facts, Handle};
+use super::overlapped::Overlapped;
+use super::started::Refused;
+use crate::object::thread::{Stop, with_mine};
+use crate::object::{Mutex, Wait, wait_one};
+use crate::op::block::{Block, Flags, Kind};
+use crate::op::{AT_POSITION, OpId, Operation};
+use crate::status::Status;
+
+/// This thread's turn on a synchronous file object; the next in line has it when it is dropped.
+struct Turn<'a>(Option<&'a Mutex>);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some(turn) = self.0 {
+            let released = turn.release();
+            debug_assert!(released.is_ok(), "whose turn it is has it: {released:?}");
+        }
+    }
+}
+
+/// What ends the call that a thread is in.
+struct Waiting {
+    handle: Arc<Handle>,
+    id: OpId,
+}
+
+impl Stop for Waiting {
+    fn stop(&self) -> Result<(), Status> {
+        self.handle.cancel(self.id)
+    }
+}
+
+impl Handle {
+    pub(super) fn is_synchronous(&self) -> bool {
+        self.nature.contains(Facts::SYNCHRONOUS)
+    }
+
+    fn wait(&self) -> Wait {
+        if self.nature.contains(Facts::ALERTABLE) { Wait::FOREVER.alertably() } else { Wait::FOREVER }
+    }
+
+    fn turn(&self) -> Result<Turn<'_>, Status> {
+        if !self.is_synchronous() {
+            return Ok(Turn(None));
+        }
+        let turn = self.extra_made().turn.get_or_init(|| Mutex::new(false));
+        wait_one(turn, self.wait())?;
+        Ok(Turn(Some(turn)))
+    }
+
+    /// Starts an operation and waits for its end.
+    pub(super) fn perform<O: Operation>(self: &Arc<Self>, op: O) -> Result<O, Refused<O>> {
+        let _turn = match self.turn() {
+            Ok(turn) => turn,
+            Err(status) => return Err(Refused { status, op }),
+        };
+        let mut block = op.into_block();
+        block.flags |= Flags::IN_TURN;
+        if self.class == Class::File && self.is_synchronous() && moves(&block) && block.offset == AT_POSITION
+        {
+            // S287
+            block.offset = self.position();
+        }
+        let overlapped = self.start_overlapped(O::from_block(block))?;
+        let op = if overlapped.is_complete() { overlapped.wait() } else { self.wait_for(overlapped) };
+        self.note_position(op.block());
+        Ok(op)
+    }
+
+    fn wait_for<O: Operation>(self: &Arc<Self>, overlapped: Overlapped<O>) -> O {
+        let waiting = Arc::new(Waiting { handle: self.clone(), id: overlapped.id() });
+        let _can_be_ended = with_mine(|me| me.in_synchronous_call(waiting));
+        match overlapped.wait_within(self.wait()) {
+            Ok(op) => op,
+            Err((_, overlapped)) => {
+                // Calls ran: what can still be ended is. One that is complete by now is not under way.
+                let _ = overlapped.cancel();
+                overlapped.wait()
+            }
+        }
+    }
+
+    /// Where the file is; 0 unless somebody said, or moved it.
+    pub(super) fn position(&self) -> u64 {
+        self.extra().map_or(0, |extra| extra.position.load(Relaxed))
+    }
+
+    pub(super) fn set_position(&self, position: u64) {
+        self.extra_made().position.store(position, Relaxed);
+    }
+
+    /// S285: behind what was moved. An end of file, or another failure, moves nothing.
+    fn note_position(&self, block: &Block) {
+        if self.class != Class::File || !self.is_synchronous() || !moves(block) || !block.status.is_success()
+        {
+            return;
+        }
+        let position = match block.flags.contains(Flags::APPEND) {
+            false => block.offset.saturating_add(block.bytes as u64),
+            // Where it ended is where the file did.
+            true => match self.size() {
+                Ok(size) => size,
+                Err(_) => return,
+            },
+        };
+        self.set_position(position);
+    }
+}
+
+fn moves(block: &Block) -> bool {
+    matches!(block.kind, Kind::Read | Kind::Write)
+}
