@@ -49,7 +49,7 @@ impl Handle {
         if beyond || !align.is_none_or(|align| align.allows(&block)) {
             return Err((Status::INVALID_PARAMETER, block));
         }
-        if self.meets_lock(&block) {
+        if !self.is_closed() && self.meets_lock(&block) {
             return Err((Status::FILE_LOCK_CONFLICT, block));
         }
         let (fd, skip) = {
