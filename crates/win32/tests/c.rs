@@ -8,6 +8,7 @@ mod runner;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -54,6 +55,8 @@ struct Program {
     source: PathBuf,
     tests: Vec<String>,
     built: OnceLock<Outcome<PathBuf>>,
+    /// Said once: all tests of a program that can't be built fail for the same reason.
+    said: AtomicBool,
 }
 
 /// What a test said.
@@ -69,11 +72,16 @@ impl Program {
         let tests: Vec<String> = text.lines().filter_map(test_of_line).collect();
         assert!(!tests.is_empty(), "{}: no line begins with TEST(", source.display());
         let name = source.file_stem().expect("a source has a name").to_string_lossy().into_owned();
-        Self { name, source, tests, built: OnceLock::new() }
+        Self { name, source, tests, built: OnceLock::new(), said: AtomicBool::new(false) }
     }
 
     fn passes(&self, test: &str) -> Result<Completion, Failed> {
-        let program = self.built.get_or_init(|| build(&self.source, Side::Ours, &[])).clone()?;
+        let built = self.built.get_or_init(|| build(&self.source, Side::Ours, &[]));
+        let program = match built {
+            Ok(program) => program,
+            Err(_) if self.said.swap(true, Relaxed) => return Err("it can't be built; see the first".into()),
+            Err(why) => return Err(why.into()),
+        };
         Ok(match ask(Command::new(program), test)? {
             Said::Ok => Completion::Completed,
             Said::Skipped(why) => Completion::ignored_with(why),
