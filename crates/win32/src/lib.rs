@@ -20,6 +20,7 @@ pub mod access;
 pub mod error;
 pub mod events;
 pub mod filetime;
+pub mod frames;
 pub mod handles;
 pub mod mutexes;
 pub mod nt;

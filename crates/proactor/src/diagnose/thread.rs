@@ -196,9 +196,17 @@ impl From<Seen> for ObjectInfo {
         let owner = match seen.owner {
             Owner::Nobody => None,
             Owner::Thread(thread) => Some(of_ours(thread)),
+            Owner::Kernel(id) => Some(alive(id)),
             Owner::Foreign { process, thread } => Some(ObjectOwner::Foreign { process, thread }),
         };
         ObjectInfo { kind: seen.kind.into(), name: seen.name, id: seen.id, owner }
+    }
+}
+
+fn alive(id: u32) -> ObjectOwner {
+    match proc_stat::look(id.cast_signed()) {
+        Some(_) => ObjectOwner::Thread(id),
+        None => ObjectOwner::Unknown,
     }
 }
 

@@ -24,12 +24,14 @@
 
 use std::any::Any;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 pub use crate::io::{Io, Sort};
 pub use crate::op::End;
 
 use crate::driver::foreign::Foreign;
 use crate::op::block::{Block, Flags};
+use crate::object::Thread;
 use crate::op::{Buf, Operation};
 
 /// The caller's own memory as a buffer to receive or read into. It is not freed with the buffer.
@@ -85,6 +87,24 @@ pub fn with_own_event<O: Operation>(op: O) -> O {
 /// The same operation with something of the face's that its observer needs. It is dropped with the operation.
 pub fn with_luggage<O: Operation>(op: O, luggage: Box<dyn Any + Send + Sync>) -> O {
     with(op, |block| block.seldom_mut().luggage = Some(luggage))
+}
+
+/// What a face keeps with a thread for as long as anybody knows the thread; made when it is first asked for. A process
+/// has one face: `T` is always the same.
+///
+/// ```
+/// use std::sync::atomic::{AtomicU32, Ordering};
+/// use proactor::{object::Thread, raw};
+///
+/// raw::kept_with::<AtomicU32>(&Thread::current()).store(7, Ordering::Relaxed);
+/// assert_eq!(raw::kept_with::<AtomicU32>(&Thread::current()).load(Ordering::Relaxed), 7);
+/// ```
+///
+/// # Panics
+/// If it was asked for as another type before.
+pub fn kept_with<T: Any + Default + Send + Sync>(thread: &Thread) -> Arc<T> {
+    let kept = thread.luggage().get_or_init(|| Arc::<T>::default()).clone();
+    kept.downcast().unwrap_or_else(|_| panic!("what is kept with a thread is of one type"))
 }
 
 fn with<O: Operation>(op: O, change: impl FnOnce(&mut Block)) -> O {

@@ -35,6 +35,7 @@ use crate::status::Status;
 /// # drop(ready);
 /// # other.join().unwrap();
 /// ```
+#[repr(transparent)]
 pub struct Condvar {
     raw: RawCondvar,
 }

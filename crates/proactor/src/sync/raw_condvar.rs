@@ -10,6 +10,7 @@ use super::atomic::{AtomicU64, Ordering::*};
 use super::lot::{self, Key, Kind, Sleep, Slept};
 use super::record::{Owner, Resource};
 
+#[repr(transparent)]
 pub struct RawCondvar {
     pub(super) sleepers: AtomicU64,
 }

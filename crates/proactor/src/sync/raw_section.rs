@@ -12,7 +12,7 @@ use super::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering::*};
 use super::lot::{self, Key, Kind, Sleep, Slept};
 use super::pause::Spin;
 use super::record::{Owner, Resource};
-use super::thread::ThreadNo;
+use super::thread::known_kernel_id;
 
 /// Free, nobody sleeps, nobody is on its way.
 pub(super) const FREE: i32 = -1;
@@ -205,7 +205,7 @@ impl RawCriticalSection {
         self.recursion.load(Relaxed)
     }
 
-    /// `OwningThread`: the library's number of the thread that owns it, or 0. It is never used for another thread.
+    /// `OwningThread`: the kernel's id of the thread that owns it, or 0 (S229).
     pub fn owning_thread(&self) -> u32 {
         self.owner.load(Relaxed) as u32
     }
@@ -234,7 +234,7 @@ fn sleepers(word: i32) -> u32 {
 
 #[inline]
 fn me() -> usize {
-    ThreadNo::current().get() as usize
+    known_kernel_id() as usize
 }
 
 impl Resource for RawCriticalSection {
@@ -253,7 +253,7 @@ impl Resource for RawCriticalSection {
     fn owner(&self) -> Owner {
         match self.owning_thread() {
             0 => Owner::Nobody,
-            number => Owner::Thread(ThreadNo::from_raw(number)),
+            id => Owner::Kernel(id),
         }
     }
 }

@@ -39,6 +39,8 @@ pub(crate) enum Owner {
     Nobody,
     /// A thread of this process.
     Thread(ThreadNo),
+    /// A thread of this process, by the kernel's id.
+    Kernel(u32),
     /// A thread of another process, by the kernel's ids.
     Foreign { process: u32, thread: u32 },
 }

@@ -55,6 +55,21 @@ impl ThreadNo {
     }
 }
 
+/// The kernel's id of this thread; one load once it was asked for. After a fork the child's thread still has its
+/// parent's here, which names it as well as any number.
+#[inline]
+pub(crate) fn known_kernel_id() -> u32 {
+    thread_local!(static KNOWN: Cell<u32> = const { Cell::new(0) });
+    KNOWN.with(|known| match known.get() {
+        0 => {
+            let id = kernel_id().unsigned_abs();
+            known.set(id);
+            id
+        }
+        id => id,
+    })
+}
+
 /// The kernel's id of this thread, as `/proc/self/task` has it.
 pub(crate) fn kernel_id() -> i32 {
     rustix::thread::gettid().as_raw_nonzero().get()

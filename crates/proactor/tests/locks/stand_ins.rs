@@ -103,6 +103,7 @@ pub mod record {
     pub enum Owner {
         Nobody,
         Thread(ThreadNo),
+        Kernel(u32),
     }
 
     pub fn waiting<R>(resources: &[&dyn Resource], _all: bool, f: impl FnOnce() -> R) -> R {
@@ -115,6 +116,10 @@ pub mod record {
 pub mod number {
     #[derive(Clone, Copy, Debug)]
     pub struct ThreadNo(u32);
+
+    pub fn known_kernel_id() -> u32 {
+        crate::checker::number()
+    }
 
     impl ThreadNo {
         pub fn current() -> ThreadNo {

@@ -5,8 +5,9 @@ mod priority;
 mod shared;
 mod synchronous;
 
+use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use self::builder::Builder;
 pub use self::priority::Priority;
@@ -15,6 +16,7 @@ pub(crate) use self::synchronous::Stop;
 pub(crate) use super::apc::{Alert, Call};
 use super::wait::{Sealed, Target, Waitable};
 use crate::status::Status;
+use crate::sync::thread::known_kernel_id;
 
 /// A thread (`CreateThread`, `OpenThread`): signalled once it has ended, for ever (S269). Clones are the same thread.
 ///
@@ -45,6 +47,43 @@ impl Thread {
     /// The thread that asks.
     pub fn current() -> Thread {
         Thread { shared: mine() }
+    }
+
+    /// The thread of this process that the kernel knows by this id (`OpenThread`), if it was started as an object or
+    /// has been asked for as one before, such as by [`current`](Thread::current).
+    ///
+    /// Fails with `INVALID_CID` for any other.
+    ///
+    /// ```
+    /// use proactor::object::Thread;
+    ///
+    /// let me = Thread::current();
+    /// assert_eq!(Thread::open(me.id())?.id(), Thread::current_id());
+    /// # Ok::<(), proactor::Status>(())
+    /// ```
+    pub fn open(id: u32) -> Result<Thread, Status> {
+        shared::of_kernel_id(id).map(|shared| Thread { shared }).ok_or(Status::INVALID_CID)
+    }
+
+    /// The kernel's id of the thread that asks (`GetCurrentThreadId`).
+    pub fn current_id() -> u32 {
+        known_kernel_id()
+    }
+
+    /// The kernel's id (`GetThreadId`), also after the thread's end, when it may be another's. A thread that is just
+    /// being started is waited for.
+    pub fn id(&self) -> u32 {
+        loop {
+            match self.shared.id() {
+                0 => std::thread::yield_now(),
+                id => return id,
+            }
+        }
+    }
+
+    /// What a face keeps with the thread.
+    pub(crate) fn luggage(&self) -> &OnceLock<Arc<dyn Any + Send + Sync>> {
+        &self.shared.luggage
     }
 
     /// Queues a call to the thread (`QueueUserAPC`): it runs there, in the thread's next alertable wait or, if the

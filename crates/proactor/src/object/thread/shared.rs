@@ -1,7 +1,9 @@
 //! What a thread and those who know it share: its calls, its park, its end.
 
+use std::any::Any;
 use std::cell::Cell;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock, Weak};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::*};
 
 use super::Thread;
@@ -34,6 +36,18 @@ pub(crate) struct Shared {
     exit_code: AtomicU64,
     /// 0 before it has begun and after its end.
     kernel_id: AtomicI32,
+    /// What that was, also after its end.
+    id: AtomicI32,
+    /// What a face keeps with it.
+    pub(super) luggage: OnceLock<Arc<dyn Any + Send + Sync>>,
+}
+
+/// The threads that are known and run, by the kernel's ids.
+static KNOWN: Lock<BTreeMap<i32, Weak<Shared>>> = Lock::new(BTreeMap::new());
+
+/// The known thread that the kernel has under this id.
+pub(super) fn of_kernel_id(id: u32) -> Option<Arc<Shared>> {
+    KNOWN.lock().get(&id.cast_signed())?.upgrade()
 }
 
 impl Shared {
@@ -49,6 +63,8 @@ impl Shared {
             calls: Lock::default(),
             exit_code: AtomicU64::new(RUNS),
             kernel_id: AtomicI32::new(0),
+            id: AtomicI32::new(0),
+            luggage: OnceLock::new(),
         })
     }
 
@@ -120,10 +136,27 @@ impl Shared {
         u32::try_from(self.kernel_id.load(Acquire)).ok().filter(|id| *id != 0)
     }
 
+    /// The kernel's id, also after the thread's end; 0 before it has begun.
+    pub(super) fn id(&self) -> u32 {
+        self.id.load(Acquire).unsigned_abs()
+    }
+
     /// The thread has begun.
     pub(super) fn begin(self: &Arc<Self>) {
-        self.kernel_id.store(kernel_id(), Release);
+        let id = kernel_id();
+        self.id.store(id, Release);
+        self.kernel_id.store(id, Release);
         self.thread.adopt();
+        KNOWN.lock().insert(id, Arc::downgrade(self));
+    }
+
+    /// Nobody finds it by its id any more, which another thread may have next.
+    fn forget(&self) {
+        let mut known = KNOWN.lock();
+        let id = self.id.load(Relaxed);
+        if known.get(&id).is_some_and(|known| std::ptr::eq(known.as_ptr(), self)) {
+            known.remove(&id);
+        }
     }
 
     /// The thread ends.
@@ -133,6 +166,7 @@ impl Shared {
         if let Some(record) = record::of(self.thread) {
             record.abandon_all();
         }
+        self.forget();
         self.kernel_id.store(0, Release);
         self.exit_code.store(exit_code.into(), Release);
         self.body.header.signal(State::set);
