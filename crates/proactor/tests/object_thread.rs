@@ -509,3 +509,21 @@ fn a_call_that_never_ran_and_panics_as_it_is_dropped_takes_nothing_with_it() {
     assert_eq!(ended(&thread.unwrap()), Some(5));
     assert_eq!(dropped.load(SeqCst), 3);
 }
+
+#[test]
+fn a_known_thread_is_found_by_its_id_while_it_runs_and_keeps_its_id() {
+    let go = Arc::new(Event::manual(false));
+    let wait = go.clone();
+    let thread = Thread::spawn(move || {
+        wait_one(&*wait, Wait::FOREVER).unwrap();
+        Thread::current_id()
+    })
+    .unwrap();
+    let id = thread.id();
+    let found = Thread::open(id).unwrap();
+    found.queue_apc(|| ()).unwrap();
+    go.set();
+    wait_one(&found, Wait::FOREVER).unwrap();
+    assert_eq!((thread.exit_code(), thread.id()), (Some(id), id));
+    assert_eq!(Thread::open(u32::MAX).err(), Some(Status::INVALID_CID));
+}

@@ -18,11 +18,22 @@ pub mod code {
 
     pub const ERROR_SUCCESS: DWORD = 0;
     pub const ERROR_INVALID_HANDLE: DWORD = 6;
+    pub const ERROR_NOT_ENOUGH_MEMORY: DWORD = 8;
     pub const ERROR_NOT_SUPPORTED: DWORD = 50;
     pub const ERROR_INVALID_PARAMETER: DWORD = 87;
     pub const ERROR_INSUFFICIENT_BUFFER: DWORD = 122;
+    pub const ERROR_MOD_NOT_FOUND: DWORD = 126;
+    pub const ERROR_PROC_NOT_FOUND: DWORD = 127;
+    pub const ERROR_ENVVAR_NOT_FOUND: DWORD = 203;
+    pub const ERROR_NO_MORE_ITEMS: DWORD = 259;
+    pub const ERROR_MR_MID_NOT_FOUND: DWORD = 317;
+    pub const ERROR_INVALID_ADDRESS: DWORD = 487;
     pub const ERROR_IO_INCOMPLETE: DWORD = 996;
     pub const ERROR_IO_PENDING: DWORD = 997;
+    pub const ERROR_NOACCESS: DWORD = 998;
+    pub const ERROR_INVALID_FLAGS: DWORD = 1004;
+    pub const ERROR_NO_UNICODE_TRANSLATION: DWORD = 1113;
+    pub const ERROR_TIMEOUT: DWORD = 1460;
     pub const WAIT_IO_COMPLETION: DWORD = 192;
     pub const WAIT_TIMEOUT: DWORD = 258;
     pub const WAIT_FAILED: DWORD = u32::MAX;

@@ -17,19 +17,34 @@
 )]
 
 pub mod access;
+pub mod address;
+pub mod apc;
+pub mod calendar;
 pub mod error;
 pub mod events;
 pub mod filetime;
+pub mod fls;
 pub mod frames;
 pub mod handles;
+pub mod heap;
+pub mod module;
 pub mod mutexes;
 pub mod nt;
 pub mod objects;
+pub mod once;
 pub mod overlapped;
+pub mod place;
 pub mod port;
+pub mod section;
 pub mod semaphores;
+pub mod slist;
+pub mod srwlock;
+pub mod start;
 pub mod table;
 pub mod text;
+pub mod thread;
+pub mod time;
 pub mod timers;
+pub mod tls;
 pub mod types;
 pub mod waits;

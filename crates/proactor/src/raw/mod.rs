@@ -30,8 +30,8 @@ pub use crate::io::{Io, Sort};
 pub use crate::op::End;
 
 use crate::driver::foreign::Foreign;
-use crate::op::block::{Block, Flags};
 use crate::object::Thread;
+use crate::op::block::{Block, Flags};
 use crate::op::{Buf, Operation};
 
 /// The caller's own memory as a buffer to receive or read into. It is not freed with the buffer.

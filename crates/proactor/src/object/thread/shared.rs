@@ -3,8 +3,8 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock, Weak};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::*};
+use std::sync::{Arc, OnceLock, Weak};
 
 use super::Thread;
 use super::builder::Gate;
