@@ -145,6 +145,15 @@ pub(crate) fn take_error(fd: BorrowedFd<'_>) -> Result<()> {
     }
 }
 
+/// What the peer of a Unix socket has not received yet of what went out, in the kernel's bytes, which are more. A few
+/// may be left after the last was received, so that only dozens are something.
+pub(crate) fn unreceived(fd: BorrowedFd<'_>) -> Result<usize> {
+    let mut count: libc::c_int = 0;
+    // SAFETY: the descriptor is open for the call, which writes one int.
+    let result = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCOUTQ, &raw mut count) };
+    if result == 0 { Ok(usize::try_from(count).unwrap_or(0)) } else { Err(last_error()) }
+}
+
 /// Who is at the other end of a socket with an address in the file system, or was when it was connected.
 pub(crate) struct Peer {
     /// Its process; `None` for one that this process can't see, being of a PID namespace that is not below its own.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::face::handle_methods;
 use super::handle::{Class, Handle};
 use super::run::Begun;
-use super::{File, Pipe, Socket};
+use super::{File, NamedPipe, Pipe, Socket};
 use crate::Operation;
 use crate::io::started::{Refused, Started};
 use crate::op::block::Route;
@@ -38,6 +38,8 @@ pub enum Sort {
     Datagram,
     /// An end of a pipe.
     Pipe,
+    /// An end of a named pipe.
+    NamedPipe,
     /// A file.
     File,
 }
@@ -49,6 +51,7 @@ impl Io {
             Class::Stream => Sort::Stream,
             Class::Datagram => Sort::Datagram,
             Class::Pipe => Sort::Pipe,
+            Class::NamedPipe => Sort::NamedPipe,
             Class::File => Sort::File,
         }
     }
@@ -66,6 +69,11 @@ impl Io {
     /// It as an end of a pipe, if it is one.
     pub fn pipe(&self) -> Option<Pipe> {
         (self.sort() == Sort::Pipe).then(|| Pipe(self.0.clone()))
+    }
+
+    /// It as an end of a named pipe, if it is one.
+    pub fn named_pipe(&self) -> Option<NamedPipe> {
+        (self.sort() == Sort::NamedPipe).then(|| NamedPipe(self.0.clone()))
     }
 
     /// Whether it is associated with a port.
@@ -109,6 +117,12 @@ impl From<File> for Io {
 
 impl From<Pipe> for Io {
     fn from(pipe: Pipe) -> Io {
+        Io(pipe.0)
+    }
+}
+
+impl From<NamedPipe> for Io {
+    fn from(pipe: NamedPipe) -> Io {
         Io(pipe.0)
     }
 }

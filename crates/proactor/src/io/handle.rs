@@ -15,6 +15,7 @@ use bitflags::bitflags;
 
 use super::direction::Side;
 use super::locks::FileId;
+use super::named_pipe::Named;
 use super::signal::{InFlight, Sort};
 use super::state::State;
 use crate::driver::descriptor::Descriptor;
@@ -49,6 +50,7 @@ pub(super) enum Class {
     Stream,
     Datagram,
     Pipe,
+    NamedPipe,
     File,
 }
 
@@ -140,6 +142,8 @@ pub(super) struct Extra {
     pub(super) file_id: OnceLock<FileId>,
     /// Of a synchronous file object: who has it now.
     pub(super) turn: OnceLock<Mutex>,
+    /// Of a named pipe.
+    pub(super) named: Option<Box<Named>>,
 }
 
 impl Handle {
@@ -184,6 +188,12 @@ impl Handle {
             // Refused: then nobody could delete it, and closing fails for nothing.
             let _ = rustix::fs::unlink(path);
         }
+    }
+
+    /// An end of a named pipe, before anybody has it: what it is of which.
+    pub(super) fn set_named(&self, named: Box<Named>) {
+        let extra = self.extra.get_or_init(|| Extra { named: Some(named), ..Extra::default() });
+        debug_assert!(extra.named.is_some(), "a pipe that nobody has used has nothing else");
     }
 
     /// The descriptor, for calls that are not operations.
@@ -398,6 +408,9 @@ impl Handle {
             link.sink.unwatch(fd.as_fd());
         }
         self.unlink(fd.as_fd());
+        if let Some(named) = self.named() {
+            named.leave();
+        }
         let mut cut = Vec::new();
         self.take_where(|_| true, &mut cut);
         // Those that wait for a lock are taken out first, and get none of what is free now.

@@ -66,7 +66,7 @@ pub(super) fn perform(fd: &OwnedFd, class: Class, block: &mut Block, facts: Fact
 }
 
 /// Takes a buffer from the operation's pool, if it has one and no buffer yet.
-fn borrow_pooled(fd: BorrowedFd<'_>, block: &mut Block) -> Result<(), Step> {
+pub(super) fn borrow_pooled(fd: BorrowedFd<'_>, block: &mut Block) -> Result<(), Step> {
     let Some(pool) = block.pool.as_ref().filter(|_| matches!(block.bufs, Bufs::None)) else { return Ok(()) };
     match pool.take() {
         Some(buf) => {
@@ -79,7 +79,7 @@ fn borrow_pooled(fd: BorrowedFd<'_>, block: &mut Block) -> Result<(), Step> {
     }
 }
 
-fn would_block(block: &mut Block) -> Step {
+pub(super) fn would_block(block: &mut Block) -> Step {
     if block.pool.is_some() && block.bytes == 0 {
         block.bufs = Bufs::None;
     }
@@ -163,7 +163,7 @@ fn receive_nothing(fd: BorrowedFd<'_>, class: Class) -> Step {
     }
 }
 
-fn receive_error(error: Errno) -> Status {
+pub(super) fn receive_error(error: Errno) -> Status {
     match error {
         // A keep-alive or a retransmission that gave up.
         Errno::TIMEDOUT => Status::IO_TIMEOUT,

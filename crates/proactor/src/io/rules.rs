@@ -20,6 +20,7 @@ impl Handle {
         let stream = self.class == Class::Stream;
         match block.kind {
             _ if !self.is_polled() => Err(Status::OBJECT_TYPE_MISMATCH),
+            _ if self.class == Class::NamedPipe => self.pipe_allows(state, block),
             // What a Unix socket brings beside a datagram are descriptors, which nobody here would own.
             _ if block.control().is_some() && !facts.contains(Facts::INTERNET) => Err(Status::NOT_SUPPORTED),
             Kind::Recv if stream => {
@@ -127,6 +128,7 @@ impl Handle {
                 state.rx.ended = false;
                 state.rx.ready = true;
             }
+            (Kind::Listen, Status::SUCCESS) if !closed => return Done::Status(self.take_client(state)),
             (Kind::Disconnect, Status::SUCCESS) => {
                 state.facts |= Facts::SEND_SHUT;
                 if block.flags.contains(Flags::REUSE) && !closed {
@@ -153,7 +155,7 @@ impl Handle {
             // S119: it had its connection, and waited for the first data.
             (Class::Stream, Kind::Accept) if !self.is_owner(block) => Status::CONNECTION_ABORTED,
             // S120
-            (Class::Pipe, _) => Status::PIPE_BROKEN,
+            (Class::Pipe | Class::NamedPipe, _) => Status::PIPE_BROKEN,
             _ => Status::CANCELLED,
         }
     }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::*;
 
 use super::direction::Side;
-use super::handle::{Handle, Modes};
-use super::perform::{Done, Step, perform};
+use super::handle::{Class, Handle, Modes};
+use super::perform::{Done, Step};
 use super::signal::Sort;
 use super::started::{Refused, Started};
 use super::state::State;
@@ -111,6 +111,7 @@ impl Handle {
             thread::bind(self);
         }
         let begun = match block.kind {
+            Kind::Flush if self.class == Class::NamedPipe => self.begin_stream(block),
             Kind::Read | Kind::Write | Kind::Flush => self.begin_transfer(block),
             Kind::Lock => self.begin_lock(block),
             Kind::Accept if block.flags.contains(Flags::BROUGHT) => self.begin_brought(block),
@@ -147,6 +148,11 @@ impl Handle {
         let side = side_of(block.kind);
         let (fd, facts) = {
             let mut state = self.state.lock();
+            if self.class == Class::NamedPipe
+                && let Err(status) = self.prepare(&mut state, &block)
+            {
+                return Err((status, block));
+            }
             let Some(fd) = state.fd.clone() else { return Err((Status::INVALID_HANDLE, block)) };
             // An operation that may have to wait needs somebody who tells it when it can go on.
             let direction = state.side(side);
@@ -182,7 +188,7 @@ impl Handle {
             state.begin(side, &block, self.place());
             (fd, facts)
         };
-        let step = perform(&fd, self.class, &mut block, facts | self.nature);
+        let step = self.try_once(&fd, &mut block, facts | self.nature);
         drop(fd);
         self.first_step(side, block, step)
     }
@@ -295,7 +301,7 @@ impl Handle {
                 state.begin(side, &block, self.place());
                 (fd, block, facts)
             };
-            let step = perform(&fd, self.class, &mut block, facts | self.nature);
+            let step = self.try_once(&fd, &mut block, facts | self.nature);
             drop(fd);
             let (settled, unsure) = {
                 let mut state = self.state.lock();
@@ -426,7 +432,7 @@ impl Handle {
                 if closed || cancelled || self.is_abandoned(&block) {
                     state.side(side).try_anew();
                     self.end_if_due(state);
-                    let status = if closed { self.closing_status(&block) } else { Status::CANCELLED };
+                    let status = if closed { self.closing_status(&block) } else { self.cut_status(state) };
                     return Settled::Over(block, status);
                 }
                 if block.flags.contains(Flags::AT_ONCE) {
@@ -478,7 +484,7 @@ fn given_up(block: &Block, step: &Step) -> Status {
 
 pub(super) fn side_of(kind: Kind) -> Side {
     match kind {
-        Kind::Accept | Kind::Recv | Kind::RecvFrom => Side::Rx,
+        Kind::Accept | Kind::Recv | Kind::RecvFrom | Kind::Listen => Side::Rx,
         _ => Side::Tx,
     }
 }

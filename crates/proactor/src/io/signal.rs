@@ -88,7 +88,7 @@ impl Handle {
         let object = self.extra_made().object.get_or_init(|| {
             let kind = match self.class {
                 Class::Stream | Class::Datagram => "socket",
-                Class::Pipe => "pipe",
+                Class::Pipe | Class::NamedPipe => "pipe",
                 Class::File => "file",
             };
             Local::new(kind, State::Latch { set: false })

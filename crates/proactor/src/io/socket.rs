@@ -458,7 +458,7 @@ macro_rules! sockets_of {
             /// The socket it was started on. `INVALID_HANDLE` if it never was, or was on a pipe.
             pub fn socket(&self) -> Result<Socket, Status> {
                 let block = op::sealed::Sealed::block(self);
-                let socket = socket_of(&block.owner).filter(|socket| socket.0.class != Class::Pipe);
+                let socket = socket_of(&block.owner).filter(|socket| matches!(socket.0.class, Class::Stream | Class::Datagram));
                 socket.ok_or(Status::INVALID_HANDLE)
             }
         }

@@ -42,6 +42,7 @@ pub(crate) enum Kind {
     Flush,
     Transmit,
     Lock,
+    Listen,
 }
 
 bitflags! {

@@ -162,6 +162,8 @@ operations! {
     Transmit
     /// Locks a range of a file (`LockFileEx`).
     Lock
+    /// Has an instance of a named pipe wait for a client (`ConnectNamedPipe`).
+    Listen
 }
 
 /// The offset that stands for the position of the file (`FILE_USE_FILE_POINTER_POSITION`).
@@ -518,6 +520,14 @@ impl Lock {
     /// Its bytes; also none, at a place between two.
     pub fn length(&self) -> u64 {
         self.0.seldom().map_or(0, |seldom| seldom.length)
+    }
+}
+
+impl Listen {
+    /// Until a client has connected.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Listen {
+        Listen(Block::new(Kind::Listen))
     }
 }
 

@@ -23,7 +23,7 @@ pub use element::{Element, FilePart};
 pub use end::End;
 pub(crate) use kinds::{AT_POSITION, sealed};
 pub use kinds::{
-    Accept, Connect, Disconnect, Flush, Lock, Op, Operation, Read, Recv, RecvFrom, Send, SendTo, Transmit,
-    Write, ZERO_COPY_FROM,
+    Accept, Connect, Disconnect, Flush, Listen, Lock, Op, Operation, Read, Recv, RecvFrom, Send, SendTo,
+    Transmit, Write, ZERO_COPY_FROM,
 };
 pub use pool::BufPool;

@@ -17,6 +17,7 @@ mod line;
 mod lock;
 mod name;
 mod page;
+pub(crate) mod pipe;
 mod sleep;
 mod space;
 mod state;

@@ -46,6 +46,23 @@ impl Name {
     }
 }
 
+/// The directory that stands for a named pipe, whose name is `text` in lower case: as all that it is for is a local
+/// pipe, it may have backslashes in it.
+///
+/// # Errors
+/// [`Status::OBJECT_NAME_INVALID`]: empty, or with a NUL in it. [`Status::NAME_TOO_LONG`]: over 247 units of UTF-16.
+pub(super) fn pipe_directory(text: &str) -> Result<String> {
+    /// 256 with `\\.\pipe\`, as Windows counts.
+    const LONGEST: usize = 247;
+    if text.is_empty() || text.contains('\0') {
+        return Err(Status::OBJECT_NAME_INVALID);
+    }
+    if text.encode_utf16().count() > LONGEST {
+        return Err(Status::NAME_TOO_LONG);
+    }
+    Ok(format!("p.{}", spell(text)))
+}
+
 fn spell(text: &str) -> String {
     use std::fmt::Write;
     let mut spelt = String::with_capacity(text.len() + 8);

@@ -61,7 +61,7 @@ pub(crate) struct Space {
     pub(super) place: Place,
 }
 
-fn status(errno: Errno) -> Status {
+pub(super) fn status(errno: Errno) -> Status {
     Status::from_errno(errno.raw_os_error())
 }
 
@@ -120,6 +120,11 @@ impl Space {
         let space = Space { dir, place: Place::here()? };
         space.sweep();
         Ok(Arc::new(space))
+    }
+
+    /// The directory itself.
+    pub(super) fn dir(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
     }
 
     fn is_there(&self) -> bool {
@@ -250,7 +255,7 @@ enum Found {
 }
 
 /// A file or directory that this user owns and nobody else may use.
-fn is_ours_alone(stat: &Stat) -> Result<()> {
+pub(super) fn is_ours_alone(stat: &Stat) -> Result<()> {
     let others = Mode::RWXG | Mode::RWXO;
     let ours = stat.st_uid == rustix::process::geteuid().as_raw();
     if ours && !Mode::from_raw_mode(stat.st_mode).intersects(others) {
@@ -270,18 +275,39 @@ pub(super) enum Hold {
 /// Locks the first byte of a file, or changes the lock this descriptor has; false if others don't allow it, and then
 /// nothing has changed.
 pub(super) fn hold(file: BorrowedFd<'_>, how: Hold) -> Result<bool> {
+    hold_byte(file, how, 0)
+}
+
+fn lock_of(how: Hold, byte: u32, count: u32) -> libc::flock {
     let kind = match how {
         Hold::Not => libc::F_UNLCK,
         Hold::Shared => libc::F_RDLCK,
         Hold::Alone => libc::F_WRLCK,
     };
-    let lock = libc::flock {
+    libc::flock {
         l_type: kind as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: 0,
-        l_len: 1,
+        l_start: byte.into(),
+        l_len: count.into(),
         l_pid: 0,
-    };
+    }
+}
+
+/// Whether another descriptor has a lock on any of `count` bytes of a file; 0: on any from there on.
+pub(super) fn is_held(file: BorrowedFd<'_>, byte: u32, count: u32) -> Result<bool> {
+    let mut lock = lock_of(Hold::Alone, byte, count);
+    // SAFETY: the kernel reads and writes one `flock`, which lives through the call.
+    match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock) } {
+        0 => Ok(i32::from(lock.l_type) != libc::F_UNLCK),
+        _ => Err(std::io::Error::last_os_error()
+            .raw_os_error()
+            .map_or(Status::UNSUCCESSFUL, Status::from_errno)),
+    }
+}
+
+/// The same as [`hold`] for any byte.
+pub(super) fn hold_byte(file: BorrowedFd<'_>, how: Hold, byte: u32) -> Result<bool> {
+    let lock = lock_of(how, byte, 1);
     // SAFETY: the kernel reads one `flock`, which lives through the call.
     match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) } {
         0 => Ok(true),
