@@ -48,3 +48,4 @@ pub mod timers;
 pub mod tls;
 pub mod types;
 pub mod waits;
+pub mod winsock;

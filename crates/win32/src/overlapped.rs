@@ -323,6 +323,7 @@ pub unsafe extern "C" fn CancelIoEx(handle: HANDLE, overlapped: *mut OVERLAPPED)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SetFileCompletionNotificationModes(handle: HANDLE, flags: u8) -> BOOL {
     let set = io_of(handle).and_then(|object| match object.io() {
+        Some(_) if object.is_synchronous() => Err(Status::INVALID_PARAMETER),
         // S095: unknown bits say nothing.
         Some(io) => io.set_modes(Modes::from_bits_truncate(flags)),
         None => Err(Status::OBJECT_TYPE_MISMATCH),

@@ -109,6 +109,9 @@ fn create(file: HANDLE, existing: HANDLE, key: usize, threads: DWORD) -> Result<
         return if existing == NULL { new(threads) } else { Err(Status::INVALID_PARAMETER) };
     }
     let object = table::object(file)?;
+    if object.is_synchronous() {
+        return Err(Status::INVALID_PARAMETER);
+    }
     let io = object.io().ok_or(Status::OBJECT_TYPE_MISMATCH)?;
     if existing != NULL {
         with_port(existing, |port| io.associate(&port.port, key))??;

@@ -59,6 +59,11 @@ pub trait Object: Any + Send + Sync {
         Rights::FILE
     }
 
+    /// Whether its operations are waited for by their callers: then it has no port and no modes (S006, S097).
+    fn is_synchronous(&self) -> bool {
+        false
+    }
+
     /// The last handle to it was closed. Calls under way still have it.
     fn last_closed(&self) {}
 }

@@ -111,6 +111,7 @@ impl Handle {
             thread::bind(self);
         }
         let begun = match block.kind {
+            _ if block.flags.contains(Flags::NOTHING) => self.begin_nothing(block),
             Kind::Flush if self.class == Class::NamedPipe => self.begin_stream(block),
             Kind::Read | Kind::Write | Kind::Flush => self.begin_transfer(block),
             Kind::Lock => self.begin_lock(block),
@@ -141,6 +142,31 @@ impl Handle {
         if block.owner.as_ref().is_none_or(|owner| Arc::as_ptr(owner).cast::<()>() != mine) {
             block.owner = Some(self.clone());
         }
+    }
+
+    /// What is over as soon as it is started.
+    fn begin_nothing(&self, mut block: Irp) -> Result<Begun, Refusal> {
+        let skip = {
+            let mut state = self.state.lock();
+            if state.fd.is_none() {
+                return Err((Status::INVALID_HANDLE, block));
+            }
+            if let Err(status) = self.admit(&mut block, false) {
+                return Err((status, block));
+            }
+            block.id = state.name();
+            state.modes.contains(Modes::SKIP_COMPLETION_PORT_ON_SUCCESS) && block.route.is_port()
+        };
+        let id = block.id;
+        self.began(Sort::of(&block));
+        if skip {
+            block.status = Status::SUCCESS;
+            block.observe();
+            self.ended(Sort::of(&block));
+            return Ok(Begun::Done(block));
+        }
+        self.complete(block, Status::SUCCESS);
+        Ok(Begun::Queued(id))
     }
 
     /// Sockets and pipes.

@@ -78,6 +78,8 @@ bitflags! {
         const IN_TURN = 8192;
         /// A lock that nobody shares.
         const EXCLUSIVE = 16384;
+        /// There is nothing to be done for it: it is complete when it is started.
+        const NOTHING = 32768;
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::address::Address;
 use super::block::Block;
+use super::control::Control;
 use crate::status::Status;
 
 /// A completed operation, as its observer sees it.
@@ -29,6 +30,11 @@ impl End<'_> {
     /// The peer's address, of an accept; the sender's, of a datagram that was received.
     pub fn address(&self) -> Option<&Address> {
         self.0.address()
+    }
+
+    /// What came beside a datagram, if it was asked for.
+    pub fn control(&self) -> Option<&Control> {
+        self.0.control()
     }
 
     /// What was given with [`with_luggage`](crate::raw::with_luggage).

@@ -31,8 +31,8 @@ pub use crate::op::End;
 
 use crate::driver::foreign::Foreign;
 use crate::object::Thread;
-use crate::op::block::{Block, Flags};
-use crate::op::{Buf, Operation};
+use crate::op::block::{Block, Flags, Kind};
+use crate::op::{Buf, Flush, Operation, sealed::Sealed};
 
 /// The caller's own memory as a buffer to receive or read into. It is not freed with the buffer.
 ///
@@ -105,6 +105,25 @@ pub fn with_luggage<O: Operation>(op: O, luggage: Box<dyn Any + Send + Sync>) ->
 pub fn kept_with<T: Any + Default + Send + Sync>(thread: &Thread) -> Arc<T> {
     let kept = thread.luggage().get_or_init(|| Arc::<T>::default()).clone();
     kept.downcast().unwrap_or_else(|_| panic!("what is kept with a thread is of one type"))
+}
+
+/// An operation that does nothing, on any handle that is open: it succeeds when it is started, and is told of as any
+/// (`WSAIoctl` and `DeviceIoControl` of what is done at once, S324).
+///
+/// ```
+/// use proactor::{Port, Status, raw};
+///
+/// let port: Port<&str> = Port::new(1)?;
+/// let socket = proactor::Socket::datagram_pair()?.0;
+/// socket.associate(&port, "mine")?;
+/// let _ = socket.start(raw::nothing())?;
+/// assert_eq!(port.get()?.unwrap().status(), Status::SUCCESS);
+/// # Ok::<(), Status>(())
+/// ```
+pub fn nothing() -> Flush {
+    let mut block = Block::new(Kind::Flush);
+    block.flags |= Flags::NOTHING;
+    Flush::from_block(block)
 }
 
 fn with<O: Operation>(op: O, change: impl FnOnce(&mut Block)) -> O {

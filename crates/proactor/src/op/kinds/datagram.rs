@@ -1,7 +1,7 @@
 //! The operations on datagrams: each moves one, with the address at its other end and, if asked for, what travels
 //! beside it.
 
-use super::{Address, Block, Buf, BufPool, Bufs, Kind, RecvFrom, SendTo, emptied, filled, with_bufs};
+use super::{Address, Block, Buf, BufPool, Bufs, Flags, Kind, RecvFrom, SendTo, emptied, filled, with_bufs};
 use crate::op::control::Control;
 
 impl RecvFrom {
@@ -20,6 +20,12 @@ impl RecvFrom {
         let mut block = Block::new(Kind::RecvFrom);
         block.pool = Some(pool.clone());
         RecvFrom(block)
+    }
+
+    /// Leaves the datagram in the socket (`MSG_PEEK`).
+    pub fn peek(mut self) -> RecvFrom {
+        self.0.flags |= Flags::PEEK;
+        self
     }
 
     /// Also brings what travels beside the datagram (`WSARecvMsg`), of those kinds that were asked for with
