@@ -158,3 +158,20 @@ fn an_address_that_is_not_mapped_is_an_error_of_the_operation() {
     let send = ours.begin(op::Send::new(from)).map(|send| send.wait().status());
     assert_eq!(send.unwrap_or_else(|refused| refused.status), Status::ACCESS_VIOLATION);
 }
+
+#[test]
+fn s111_with_an_event_of_its_own_it_ends_with_its_thread_also_at_a_port() {
+    let port: Port = Port::new(1).unwrap();
+    let (ours, _theirs) = pair();
+    ours.associate(&port, 0).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let _ = ours.start(watched(op::Recv::new(vec![0; 8]), 151)).unwrap();
+            let evented = raw::with_own_event(watched(op::Recv::new(vec![0; 8]), 152));
+            let _ = ours.start(evented).unwrap();
+        });
+    });
+    let packet = port.get_timeout(Duration::from_secs(10)).unwrap();
+    assert_eq!((packet.tag(), packet.status()), (152, Status::CANCELLED));
+    assert_eq!((seen(151), ours.pending()), (vec![], 1));
+}

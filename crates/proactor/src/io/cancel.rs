@@ -118,7 +118,7 @@ impl Handle {
     /// A thread has ended: what it started here and no port is to receive (S110, S111).
     pub(super) fn cancel_of_dead(self: &Arc<Self>, thread: ThreadNo) {
         let portless = self.link.get().is_none();
-        self.cancel_own(|tag| tag.thread == thread && (tag.apart || portless));
+        self.cancel_own(|tag| tag.thread == thread && (tag.apart || tag.evented || portless));
     }
 
     fn found(&self, count: usize) -> Result<(), Status> {

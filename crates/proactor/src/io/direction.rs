@@ -30,6 +30,25 @@ pub(super) struct Tag {
     pub(super) owner: usize,
     /// The caller's own.
     pub(super) number: usize,
+    /// It ends with its thread although its packet goes to a port: it has an event as well (S111).
+    pub(super) evented: bool,
+}
+
+/// What few callers say of an operation, and a direction does not keep of the one that is being performed.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Said {
+    pub(super) number: usize,
+    pub(super) evented: bool,
+}
+
+impl Said {
+    pub(super) fn of(block: &Block) -> Said {
+        Said { number: block.tag, evented: block.flags.contains(Flags::OWN_EVENT) }
+    }
+
+    pub(super) fn is_nothing(self) -> bool {
+        self.number == 0 && !self.evented
+    }
 }
 
 impl Tag {
@@ -40,6 +59,7 @@ impl Tag {
             apart: !block.route.is_port(),
             owner: block.owner.as_ref().map_or(0, |owner| Arc::as_ptr(owner).addr()),
             number: block.tag,
+            evented: block.flags.contains(Flags::OWN_EVENT),
         }
     }
 }
@@ -190,11 +210,12 @@ impl Direction {
     }
 
     /// The operation that is being performed. `me` owns it, or `adopter`, which has it wait here.
-    /// The operation that is being performed; `number` is its caller's.
-    pub(super) fn current(&self, me: usize, adopter: usize, number: usize) -> Option<Tag> {
+    /// The operation that is being performed, of which its caller `said` something.
+    pub(super) fn current(&self, me: usize, adopter: usize, said: Said) -> Option<Tag> {
         let owner = if self.marks.contains(Marks::FOREIGN) { adopter } else { me };
         let apart = self.marks.contains(Marks::APART);
-        self.performs().then_some(Tag { id: self.id, thread: self.thread, apart, owner, number })
+        let Said { number, evented } = said;
+        self.performs().then_some(Tag { id: self.id, thread: self.thread, apart, owner, number, evented })
     }
 
     pub(super) fn cancel_current(&mut self) {
@@ -213,7 +234,7 @@ impl Direction {
     /// What cancelling needs to know of the one that sleeps, which the handle at `owner` started.
     pub(super) fn sleeping(&self, owner: usize) -> Tag {
         debug_assert!(self.sleeps());
-        Tag { id: self.id, thread: self.thread, apart: false, owner, number: 0 }
+        Tag { id: self.id, thread: self.thread, apart: false, owner, number: 0, evented: false }
     }
 
     /// The one that slept waits in the queue again.
@@ -233,7 +254,8 @@ impl Direction {
     /// Whether an operation of this side completes apart from the port, or was started on another handle than `me`.
     pub(super) fn is_awaited(&self, me: usize) -> bool {
         let elsewhere = |tag: Tag| tag.apart || tag.owner != me;
-        self.queued().any(|block| elsewhere(Tag::of(block))) || self.current(me, 0, 0).is_some_and(elsewhere)
+        self.queued().any(|block| elsewhere(Tag::of(block)))
+            || self.current(me, 0, Said::default()).is_some_and(elsewhere)
     }
 
     /// How the front ended can't be told before what the other side performs is through.

@@ -7,7 +7,7 @@
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::*};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::*};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -120,10 +120,12 @@ pub(crate) struct Handle {
     pub(super) in_flight: InFlight,
     /// What most handles do without.
     extra: OnceBox<Extra>,
-    closed: AtomicBool,
-    /// Whether network events were selected: a hint, so that others need not look.
-    pub(super) selected: AtomicBool,
+    /// What others may know without the lock: `CLOSED`, `SELECTED`.
+    public: AtomicU8,
 }
+
+const CLOSED: u8 = 1;
+const SELECTED: u8 = 2;
 
 /// What most handles do without, and what is made is kept.
 #[derive(Default)]
@@ -156,8 +158,7 @@ impl Handle {
             newest: Newest::default(),
             in_flight: InFlight::default(),
             extra: OnceBox::new(),
-            closed: AtomicBool::new(false),
-            selected: AtomicBool::new(false),
+            public: AtomicU8::new(0),
         })
     }
 
@@ -202,7 +203,20 @@ impl Handle {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.closed.load(Acquire)
+        self.public.load(Acquire) & CLOSED != 0
+    }
+
+    /// Whether network events were selected.
+    pub(super) fn is_selected(&self) -> bool {
+        self.public.load(Acquire) & SELECTED != 0
+    }
+
+    pub(super) fn set_selected(&self, selected: bool) {
+        if selected {
+            self.public.fetch_or(SELECTED, Release);
+        } else {
+            self.public.fetch_and(!SELECTED, Release);
+        }
     }
 
     /// Associates the handle with a port: see the public faces.
@@ -356,7 +370,7 @@ impl Handle {
         if told {
             self.signal();
         }
-        if block.kind == Kind::Connect && self.selected.load(Acquire) {
+        if block.kind == Kind::Connect && self.is_selected() {
             self.note_connect(status);
         }
         match std::mem::take(&mut block.route) {
@@ -394,7 +408,7 @@ impl Handle {
         let (fd, service_token, engaged_by) = {
             let mut state = self.state.lock();
             let Some(fd) = state.fd.take() else { return Err(Status::INVALID_HANDLE) };
-            self.closed.store(true, Release);
+            self.public.fetch_or(CLOSED, Release);
             (fd, state.unwatched(), state.disengaged())
         };
         // So that the association ends here if nothing else is under way.
@@ -480,7 +494,7 @@ impl Source for Handle {
         if tx {
             self.run(Side::Tx, if direct { Some(&mut first) } else { None });
         }
-        if self.selected.load(Acquire) {
+        if self.is_selected() {
             self.note();
         }
         first
@@ -521,7 +535,7 @@ impl Tick for Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         debug_assert_eq!(self.in_flight.count(), 0, "an operation in flight keeps its handle");
-        if !*self.closed.get_mut() {
+        if *self.public.get_mut() & CLOSED == 0 {
             let state = self.state.lock();
             let fd = state.fd.as_ref().map(|fd| fd.as_fd());
             if let Some(token) = state.watched_by_service()

@@ -5,7 +5,6 @@
 //! pending, in order, into the operations' own buffers.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::*;
 
 use super::direction::Side;
 use super::handle::{Class, Handle, Modes};
@@ -103,7 +102,8 @@ impl Handle {
         let no_thread = block.flags.intersects(Flags::AT_ONCE | Flags::BACKGROUND);
         block.thread = if no_thread { ThreadNo::NONE } else { ThreadNo::current() };
         let kind = block.kind;
-        let thread_bound = !no_thread && (!route.is_port() || self.link.get().is_none());
+        let evented = block.flags.contains(Flags::OWN_EVENT);
+        let thread_bound = !no_thread && (!route.is_port() || evented || self.link.get().is_none());
         block.route = route;
         self.own(&mut block);
         if thread_bound {
@@ -118,7 +118,7 @@ impl Handle {
             Kind::Accept if block.flags.contains(Flags::BROUGHT) => self.begin_brought(block),
             _ => self.begin_stream(block),
         };
-        if self.selected.load(Acquire) {
+        if self.is_selected() {
             self.note_use(kind, begun.as_ref().err().map(|(status, _)| *status));
         }
         match begun {

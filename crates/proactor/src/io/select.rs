@@ -6,7 +6,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::*;
 
 use super::handle::Handle;
 use super::ready::Ready;
@@ -148,7 +147,7 @@ impl Socket {
                 return Err(Status::INVALID_HANDLE);
             }
             if wanted.is_empty() {
-                self.0.selected.store(false, Release);
+                self.0.set_selected(false);
                 if state.selection().is_some() {
                     state.seldom_mut().selection = None;
                 }
@@ -163,7 +162,7 @@ impl Socket {
                     close: Status::SUCCESS,
                     bell: Arc::new(bell),
                 }));
-                self.0.selected.store(true, Release);
+                self.0.set_selected(true);
             }
         }
         if wanted.is_empty() {
@@ -190,6 +189,6 @@ impl Socket {
 
     /// Whether events are selected.
     pub fn selects_events(&self) -> bool {
-        self.0.selected.load(Acquire)
+        self.0.is_selected()
     }
 }

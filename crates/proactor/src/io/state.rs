@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, Weak};
 
-use super::direction::{Direction, Side, Tag};
+use super::direction::{Direction, Said, Side, Tag};
 use super::handle::{Facts, Handle, Modes};
 use super::select::Selection;
 use super::since::Since;
@@ -45,8 +45,8 @@ pub(super) struct Seldom {
     pub(super) engaged_by: Option<(Weak<Handle>, OpId)>,
     /// Where the handle is whose accept waits here for first data, or was the last to.
     pub(super) adopter: usize,
-    /// The callers' numbers of the operations that are being performed on the two sides.
-    numbers: [usize; 2],
+    /// Of the operations that are being performed on the two sides.
+    said: [Said; 2],
     /// Why the last connect in the background failed.
     pub(super) connect_error: Option<Status>,
     /// Network events, if somebody selected some.
@@ -107,17 +107,19 @@ impl State {
 
     /// The operation that is being performed on a side of the handle at `me`.
     pub(super) fn current(&mut self, side: Side, me: usize) -> Option<Tag> {
-        let (adopter, number) =
-            self.seldom().map_or((0, 0), |seldom| (seldom.adopter, seldom.numbers[side as usize]));
-        self.side(side).current(me, adopter, number)
+        let (adopter, said) = self
+            .seldom()
+            .map_or_else(Default::default, |seldom| (seldom.adopter, seldom.said[side as usize]));
+        self.side(side).current(me, adopter, said)
     }
 
     /// The operation is performed from now on, by the calling thread, for the handle at `me`.
     pub(super) fn begin(&mut self, side: Side, block: &Block, me: usize) {
-        if block.tag != 0 {
-            self.seldom_mut().numbers[side as usize] = block.tag;
+        let said = Said::of(block);
+        if !said.is_nothing() {
+            self.seldom_mut().said[side as usize] = said;
         } else if let Some(seldom) = &mut self.seldom {
-            seldom.numbers[side as usize] = 0;
+            seldom.said[side as usize] = said;
         }
         self.side(side).begin(block, me);
     }
