@@ -2,7 +2,9 @@
 
 mod common;
 
+use std::io::Read;
 use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::sync::Once;
 use std::time::Duration;
 
@@ -14,7 +16,11 @@ use proactor::{NamedPipe, NamedPipeOptions, PipeModes, Status, op, wait_named_pi
 fn space() -> PathBuf {
     static ONCE: Once = Once::new();
     let path = std::env::temp_dir().join(format!("proactor-pipes-{}", std::process::id()));
-    ONCE.call_once(|| set_namespace(&path).unwrap());
+    ONCE.call_once(|| match std::env::var_os(ROLE) {
+        None => set_namespace(&path).unwrap(),
+        // What the one that started it has said.
+        Some(_) => {}
+    });
     path
 }
 
@@ -477,4 +483,109 @@ fn operations_are_cancelled_one_by_one() {
     assert_eq!(one.wait().status(), Status::CANCELLED);
     send(&client, "data");
     assert_eq!(two.wait().data(), b"data");
+}
+
+/// Says in which directory of names and in which part a process of a test plays.
+const ROLE: &str = "PROACTOR_TEST_PIPE_ROLE";
+
+/// Starts this program again to play `role` in the test `name`.
+fn play(name: &str, role: &str) -> Child {
+    let program = std::env::current_exe().unwrap();
+    Command::new(program)
+        .args([name, "--exact", "--nocapture", "--test-threads=1"])
+        .env(ROLE, role)
+        .env("PROACTOR_NAMESPACE", space())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn role() -> Option<String> {
+    std::env::var(ROLE).ok()
+}
+
+/// A client that answers what it is sent, until the server disconnects it.
+fn echo(name: &str) {
+    wait_named_pipe(name, Some(PATIENCE)).unwrap();
+    let pipe = NamedPipe::open(name).unwrap();
+    pipe.set_modes_of_pipe(PipeModes::MESSAGES).unwrap();
+    loop {
+        let recv = pipe.begin(op::Recv::new(vec![0; 64])).unwrap().wait();
+        match recv.result() {
+            Ok(_) => assert!(pipe.begin(recv.into_send()).unwrap().wait().status().is_success()),
+            Err(status) => return assert_eq!(status, Status::PIPE_DISCONNECTED),
+        }
+    }
+}
+
+#[test]
+fn the_ends_may_be_of_two_processes() {
+    if role().is_some() {
+        return echo("two processes");
+    }
+    let server = NamedPipe::create("two processes", &options().messages()).unwrap();
+    let listen = server.begin(op::Listen::new()).unwrap();
+    let mut client = play("the_ends_may_be_of_two_processes", "client");
+    assert!(listen.wait().status().is_success());
+    assert_eq!(server.peer_process(), Ok(client.id()));
+    for text in ["one", "", "three"] {
+        send(&server, text);
+        assert_eq!(recv(&server, 64), (Status::SUCCESS, text.as_bytes().to_vec()));
+    }
+    server.disconnect().unwrap();
+    assert!(client.wait().unwrap().success());
+}
+
+#[test]
+fn an_end_whose_process_is_killed_is_seen_by_the_other() {
+    if role().is_some() {
+        return echo("killed client");
+    }
+    let server = NamedPipe::create("killed client", &options().messages()).unwrap();
+    let mut client = play("an_end_whose_process_is_killed_is_seen_by_the_other", "client");
+    let listen = server.begin(op::Listen::new());
+    assert!(listen.is_err() || listen.unwrap().wait().status().is_success());
+    send(&server, "there?");
+    assert_eq!(recv(&server, 64).1, b"there?");
+    let waits = server.begin(op::Recv::new(vec![0; 8])).unwrap();
+    client.kill().unwrap();
+    client.wait().unwrap();
+    assert_eq!(waits.wait().status(), Status::PIPE_BROKEN);
+    assert_eq!(why(server.begin(op::Send::new("x"))), Status::PIPE_CLOSING);
+}
+
+#[test]
+fn a_killed_server_leaves_nothing_that_stands_in_the_way() {
+    if role().is_some() {
+        let options = options().max_instances(2);
+        let one = NamedPipe::create("killed server", &options).unwrap();
+        let _two = NamedPipe::create("killed server", &options).unwrap();
+        let listen = one.begin(op::Listen::new()).unwrap();
+        print!("ready");
+        std::io::Write::flush(&mut std::io::stdout()).unwrap();
+        assert!(listen.wait().status().is_success());
+        let _ = one.begin(op::Recv::new(vec![0; 1])).unwrap().wait();
+        return;
+    }
+    let mut server = play("a_killed_server_leaves_nothing_that_stands_in_the_way", "server");
+    let mut told = String::new();
+    let mut said = server.stdout.take().unwrap();
+    while !told.contains("ready") {
+        let mut byte = [0];
+        said.read_exact(&mut byte).unwrap();
+        told.push(char::from(byte[0]));
+    }
+    let client = NamedPipe::open("killed server").unwrap();
+    assert_eq!(client.peer_process(), Ok(server.id()));
+    let full = NamedPipe::create("killed server", &options());
+    assert_eq!(full.err(), Some(Status::INSTANCE_NOT_AVAILABLE), "they count in all processes");
+    let waits = client.begin(op::Recv::new(vec![0; 8])).unwrap();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert_eq!(waits.wait().status(), Status::PIPE_BROKEN);
+    assert_eq!(NamedPipe::open("killed server").err(), Some(Status::OBJECT_NAME_NOT_FOUND));
+    let (server, client) = connected("killed server", &options().messages().first_instance());
+    send(&client, "again");
+    assert_eq!(recv(&server, 9).1, b"again");
 }

@@ -17,6 +17,7 @@ pub mod code {
     use crate::types::DWORD;
 
     pub const ERROR_SUCCESS: DWORD = 0;
+    pub const ERROR_PATH_NOT_FOUND: DWORD = 3;
     pub const ERROR_INVALID_HANDLE: DWORD = 6;
     pub const ERROR_NOT_ENOUGH_MEMORY: DWORD = 8;
     pub const ERROR_NOT_SUPPORTED: DWORD = 50;

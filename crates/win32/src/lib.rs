@@ -29,6 +29,7 @@ pub mod handles;
 pub mod heap;
 pub mod module;
 pub mod mutexes;
+pub mod named_pipe;
 pub mod nt;
 pub mod objects;
 pub mod once;

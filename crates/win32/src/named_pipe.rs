@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proactor::object::Waitable;
 use proactor::raw::Io;
-use proactor::{NamedPipe, NamedPipeOptions, Operation, PipeModes, Status, op, wait_named_pipe};
+use proactor::{NamedPipe, NamedPipeOptions, PipeModes, Status, op, wait_named_pipe};
 
 use crate::access::{self, Rights};
 use crate::error::{self, code};
@@ -224,32 +224,47 @@ pub extern "C" fn DisconnectNamedPipe(handle: HANDLE) -> BOOL {
     error::succeeded(pipe(handle).and_then(|object| object.pipe.disconnect()))
 }
 
-/// `PeekNamedPipe`, for ends of named pipes; files' module knows the others.
-///
-/// # Safety
-/// `buffer` may be written to for `size` bytes; the others are NULL or may be written to.
-pub unsafe fn peek(
-    pipe: &NamedPipe,
-    (buffer, size): (*mut u8, DWORD),
+/// `PeekNamedPipe`, also for pipes without names.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn PeekNamedPipe(
+    handle: HANDLE,
+    buffer: LPVOID,
+    size: DWORD,
     read: *mut DWORD,
     available: *mut DWORD,
     left: *mut DWORD,
-) -> Result<(), Status> {
+) -> BOOL {
+    let object = match table::object(handle) {
+        Ok(object) => object,
+        Err(status) => return error::failed(status),
+    };
     let into: &mut [u8] = if buffer.is_null() || size == 0 {
         &mut []
     } else {
-        // SAFETY: by the caller's promise.
-        unsafe { std::slice::from_raw_parts_mut(buffer, size as usize) }
+        // SAFETY: it may be written to for `size` bytes, as documented.
+        unsafe { std::slice::from_raw_parts_mut(buffer.cast(), size as usize) }
     };
-    let peeked = pipe.peek(into)?;
-    let told = [(read, peeked.bytes), (available, peeked.available), (left, peeked.left_of_message)];
-    for (place, count) in told {
-        if !place.is_null() {
-            // SAFETY: not NULL, and by the caller's promise.
-            unsafe { place.write(u32::try_from(count).unwrap_or(u32::MAX)) };
+    let peeked = match object.io().map(|io| (io.named_pipe(), io.pipe())) {
+        Some((Some(pipe), _)) => pipe.peek(into),
+        Some((_, Some(pipe))) => pipe.peek(into),
+        Some(_) => Err(Status::INVALID_DEVICE_REQUEST),
+        None => Err(Status::OBJECT_TYPE_MISMATCH),
+    };
+    match peeked {
+        Ok(peeked) => {
+            let count = |count| u32::try_from(count).unwrap_or(u32::MAX);
+            // SAFETY: each is NULL or may be written to, as documented.
+            unsafe {
+                tell(&[
+                    (read, count(peeked.bytes)),
+                    (available, count(peeked.available)),
+                    (left, count(peeked.left_of_message)),
+                ]);
+            }
+            TRUE
         }
+        Err(status) => error::failed(status),
     }
-    Ok(())
 }
 
 /// `SetNamedPipeHandleState`. Collecting is for pipes of other machines: asking for it is an error.
@@ -272,7 +287,8 @@ pub unsafe extern "C" fn SetNamedPipeHandleState(
     if mode & !(PIPE_NOWAIT | PIPE_READMODE_MESSAGE) != 0 {
         return error::failed(Status::INVALID_PARAMETER);
     }
-    let granted = table::granted(handle).and_then(|(_, granted)| access::check(granted, FILE_WRITE_ATTRIBUTES));
+    let granted =
+        table::granted(handle).and_then(|(_, granted)| access::check(granted, FILE_WRITE_ATTRIBUTES));
     error::succeeded(granted.and_then(|()| object.pipe.set_modes_of_pipe(modes(*mode))))
 }
 
@@ -308,7 +324,12 @@ pub unsafe extern "C" fn GetNamedPipeInfo(
     let instances = ends.max_instances.map_or(PIPE_UNLIMITED_INSTANCES, DWORD::from);
     // SAFETY: each is NULL or may be written to, as documented.
     unsafe {
-        tell(&[(flags, kind | end), (out_size, ends.buffers.0), (in_size, ends.buffers.1), (most, instances)]);
+        tell(&[
+            (flags, kind | end),
+            (out_size, ends.buffers.0),
+            (in_size, ends.buffers.1),
+            (most, instances),
+        ]);
     }
     TRUE
 }

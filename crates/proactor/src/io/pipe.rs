@@ -1,15 +1,17 @@
 //! Pipes: one-way streams of bytes between threads or processes.
 
 use std::fmt;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::fs::{FileType, OFlags};
-use rustix::pipe::PipeFlags;
+use rustix::pipe::{PipeFlags, SpliceFlags};
 
 use super::face::handle_methods;
 use super::handle::{Class, Facts, Handle};
+use super::named_pipe::Peeked;
 use super::started::{Refused, Started};
+use crate::driver::socket::{PipeState, pipe_state};
 use crate::op;
 use crate::status::Status;
 
@@ -61,6 +63,45 @@ impl Pipe {
     /// closed and all is read: `PIPE_BROKEN`. On the end to write to: `ACCESS_DENIED`; a peek: `NOT_SUPPORTED`.
     pub fn recv(&self, recv: op::Recv) -> Result<Started<op::Recv>, Refused<op::Recv>> {
         self.0.start(recv)
+    }
+
+    /// Copies what there is to receive, and leaves it there (`PeekNamedPipe`). Does not block. `PIPE_BROKEN` when the
+    /// other end is closed and nothing is left; `ACCESS_DENIED` on the end to write to.
+    ///
+    /// ```
+    /// use proactor::{Pipe, op};
+    ///
+    /// let (reader, writer) = Pipe::pair()?;
+    /// let _ = writer.begin(op::Send::new("ping"))?.wait();
+    /// let mut room = [0; 2];
+    /// let peeked = reader.peek(&mut room)?;
+    /// assert_eq!((&room, peeked.bytes, peeked.available), (b"pi", 2, 4));
+    /// assert_eq!(reader.begin(op::Recv::new(vec![0; 8]))?.wait().data(), b"ping");
+    /// # Ok::<(), proactor::Status>(())
+    /// ```
+    pub fn peek(&self, into: &mut [u8]) -> Result<Peeked, Status> {
+        let (fd, shut) = {
+            let state = self.0.state.lock();
+            (state.fd.clone().ok_or(Status::INVALID_HANDLE)?, state.facts.contains(Facts::RECV_SHUT))
+        };
+        if shut {
+            return Err(Status::ACCESS_DENIED);
+        }
+        let broken = matches!(pipe_state(fd.as_fd()), PipeState::Broken);
+        let available = usize::try_from(rustix::io::ioctl_fionread(&*fd)?).unwrap_or(0);
+        if available == 0 && broken {
+            return Err(Status::PIPE_BROKEN);
+        }
+        let mut bytes = 0;
+        if available > 0 && !into.is_empty() {
+            let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+            let wanted = available.min(into.len());
+            let copied = rustix::pipe::tee(&*fd, &write, wanted, SpliceFlags::NONBLOCK);
+            while bytes < *copied.as_ref().unwrap_or(&0) {
+                bytes += rustix::io::read(&read, &mut into[bytes..])?;
+            }
+        }
+        Ok(Peeked { bytes, available, left_of_message: 0 })
     }
 
     /// Sends (`WriteFile`): completes with the whole count. On the end to read from: `ACCESS_DENIED`.
