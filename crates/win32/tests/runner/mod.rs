@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each test target uses its own part")]
 
+pub mod server;
 pub mod wine;
 
 use std::ffi::OsStr;
@@ -40,6 +41,12 @@ pub fn made_folder() -> PathBuf {
 pub fn library_folder() -> PathBuf {
     let test = std::env::current_exe().expect("a program knows its own path");
     test.parent().expect("a program is in a folder").to_path_buf()
+}
+
+/// Whether a program can be started by its name.
+pub fn on_path(program: &str) -> bool {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&folders).any(|folder| folder.join(program).is_file())
 }
 
 /// The compiler for a source, by its ending.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::{Outcome, made_folder, run};
+use super::{Outcome, made_folder, on_path, run};
 
 /// What Wine needs; each is looked for on the path.
 const PROGRAMS: &[&str] = &["wine", "wineboot", "x86_64-w64-mingw32-gcc", "x86_64-w64-mingw32-g++"];
@@ -27,13 +27,13 @@ pub fn missing() -> Option<String> {
         return None;
     }
     let why = format!("not here: {}", missing.join(", "));
-    assert!(std::env::var_os("PROACTOR_WINE").is_none_or(|value| value != "1"), "PROACTOR_WINE=1, but {why}");
+    assert!(!demanded(), "PROACTOR_WINE=1, but {why}");
     Some(why)
 }
 
-fn on_path(program: &str) -> bool {
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&folders).any(|folder| folder.join(program).is_file())
+/// Whether nothing may be passed by for want of a program.
+pub fn demanded() -> bool {
+    std::env::var_os("PROACTOR_WINE").is_some_and(|value| value == "1")
 }
 
 /// A call of a program for Windows; the prefix is made when the first comes.
