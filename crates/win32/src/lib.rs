@@ -22,6 +22,7 @@ pub mod apc;
 pub mod calendar;
 pub mod error;
 pub mod events;
+pub mod files;
 pub mod filetime;
 pub mod fls;
 pub mod frames;

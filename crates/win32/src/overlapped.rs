@@ -171,6 +171,46 @@ pub unsafe fn start_with_routine<O: Operation>(
     started.map(|_| ()).map_err(|refused| refused.status)
 }
 
+/// Performs an operation on a synchronous handle: its end is written to the OVERLAPPED, if there is one, and its event
+/// set if `signals`, when this returns.
+///
+/// # Safety
+/// `overlapped` is NULL or points to one that is valid and in no other use; the memory of the operation's buffers is
+/// valid.
+pub unsafe fn perform<O: Operation>(
+    io: &Io,
+    op: O,
+    overlapped: *mut OVERLAPPED,
+    signals: bool,
+) -> Result<(Status, usize), Status> {
+    let perform = || io.perform(op).map(|op| (op.status(), op.bytes())).map_err(Status::from);
+    // SAFETY: by the caller's promise.
+    unsafe { in_the_call(overlapped, signals, perform) }
+}
+
+/// Does something in this call that is an operation to an OVERLAPPED, or to none. An error is that of a refusal.
+///
+/// # Safety
+/// `overlapped` is NULL or points to one that is valid and in no other use.
+pub unsafe fn in_the_call(
+    overlapped: *mut OVERLAPPED,
+    signals: bool,
+    act: impl FnOnce() -> Result<(Status, usize), Status>,
+) -> Result<(Status, usize), Status> {
+    if overlapped.is_null() {
+        return act();
+    }
+    // SAFETY: by the caller's promise, which lasts until this call returns, here and below.
+    let (event, _) = if signals { unsafe { take_event(overlapped) }? } else { (None, false) };
+    unsafe { preset(overlapped) };
+    let (status, bytes) = act()?;
+    unsafe { write_end(overlapped, status, bytes) };
+    if let Some(event) = event {
+        event.set();
+    }
+    Ok((status, bytes))
+}
+
 fn dressed<O: Operation>(
     op: O,
     overlapped: *mut OVERLAPPED,

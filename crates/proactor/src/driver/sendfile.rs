@@ -25,6 +25,14 @@ pub(crate) fn may_block(fd: BorrowedFd<'_>) -> bool {
     rustix::fs::fcntl_getfl(fd).is_ok_and(|flags| !flags.contains(rustix::fs::OFlags::NONBLOCK))
 }
 
+/// Makes a call whose EPIPE does not end the program.
+pub(crate) fn without_pipe_signal<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
+    let shield = PipeSignal::hold();
+    let result = call();
+    shield.release(matches!(result, Err(Errno::PIPE)));
+    result
+}
+
 /// Moves up to `count` bytes from `offset` of the file to the socket; 0 at the end of the file. The socket must not
 /// be one that [`may_block`]; the disk may.
 pub(crate) fn send_file(

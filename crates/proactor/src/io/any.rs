@@ -76,6 +76,11 @@ impl Io {
         (self.sort() == Sort::NamedPipe).then(|| NamedPipe(self.0.clone()))
     }
 
+    /// Whether its operations are performed, one at a time, and not started.
+    pub fn is_synchronous(&self) -> bool {
+        self.0.is_synchronous()
+    }
+
     /// Whether it is associated with a port.
     pub fn is_associated(&self) -> bool {
         self.0.link.get().is_some()

@@ -5,6 +5,7 @@ mod any;
 mod attempt;
 pub mod budget;
 mod cancel;
+mod device;
 mod direction;
 mod face;
 mod file;
@@ -34,6 +35,7 @@ mod transmit;
 mod zero_copy;
 
 pub use any::{Io, Sort};
+pub use device::{Device, DeviceKind};
 pub use file::File;
 pub use handle::Modes;
 pub use named_pipe::{Ends, NamedPipe, NamedPipeOptions, Peeked, PipeModes, wait_named_pipe};

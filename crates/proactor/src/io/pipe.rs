@@ -37,6 +37,22 @@ impl Pipe {
         Ok((Pipe::over(read, Facts::SEND_SHUT), Pipe::over(write, Facts::RECV_SHUT)))
     }
 
+    /// The same, of synchronous ends (`CreatePipe`): their operations are [performed](Pipe::perform).
+    ///
+    /// ```
+    /// use proactor::{Pipe, op};
+    ///
+    /// let (reader, writer) = Pipe::synchronous_pair()?;
+    /// writer.perform(op::Send::new("ping"))?.result()?;
+    /// assert_eq!(reader.perform(op::Recv::new(vec![0; 8]))?.data(), b"ping");
+    /// # Ok::<(), proactor::Status>(())
+    /// ```
+    pub fn synchronous_pair() -> Result<(Pipe, Pipe), Status> {
+        let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        let read = Pipe::over(read, Facts::SEND_SHUT | Facts::SYNCHRONOUS);
+        Ok((read, Pipe::over(write, Facts::RECV_SHUT | Facts::SYNCHRONOUS)))
+    }
+
     /// Takes over an end of anyone's, a child's standard output for instance, and makes it non-blocking.
     /// `OBJECT_TYPE_MISMATCH` when it is no pipe.
     pub fn from_fd(fd: impl Into<OwnedFd>) -> Result<Pipe, Status> {
