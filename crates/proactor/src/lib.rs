@@ -21,6 +21,7 @@
 //! - [`object`]: events, mutexes, semaphores, timers, threads and processes; one wait for any or all of them; calls
 //!   queued to a thread; names that processes share.
 //! - [`sync`]: the locks that stay in user mode, in which a worker that sleeps is replaced at once.
+//! - [`pool`]: callbacks run by a pool of threads: work, timers, waits and operations.
 //! - [`diagnose`]: who waits for whom, who waits in a circle, and looking into a process from outside.
 //!
 //! Numbers such as S052 in this documentation name the statements about Windows that the library keeps; they are
@@ -44,6 +45,7 @@ mod driver;
 mod io;
 pub mod object;
 pub mod op;
+pub mod pool;
 mod port;
 pub mod raw;
 mod service;

@@ -87,7 +87,7 @@ impl Wakes {
     }
 
     fn wake(self) {
-        self.first.iter().chain(&self.more).for_each(|waiter| waiter.parker.unpark());
+        self.first.iter().chain(&self.more).for_each(|waiter| waiter.wake());
     }
 }
 
@@ -375,6 +375,19 @@ fn enlist_for_all(waiter: &Arc<Waiter>, objects: &[&Arc<Header>], alertable: boo
         inner.enlist(waiter, generation, 0, How::All(set.clone()));
     }
     None
+}
+
+/// Takes the object now, and returns true; or leaves a block for a waiter that is [called](Waiter::calling) once it
+/// has been taken. Taken off again by [`Waiter::time_out`], if that comes first, and then [`untold`].
+pub fn take_or_call(waiter: &Arc<Waiter>, header: &Header) -> bool {
+    let mut inner = header.inner.lock();
+    if inner.state.is_signalled(waiter.thread) {
+        inner.state.take(waiter.thread);
+        return true;
+    }
+    let generation = waiter.begin(false);
+    inner.enlist(waiter, generation, 0, How::Any);
+    false
 }
 
 /// Puts a block on each object that only tells the waiter; it looks and takes by itself, and takes them off with

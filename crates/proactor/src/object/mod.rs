@@ -45,6 +45,7 @@ pub use self::process::{Exit, Process};
 pub use self::semaphore::Semaphore;
 pub use self::thread::{Builder, Priority, Thread, exit_thread, test_alert};
 pub use self::timer::{Due, Timer};
+pub(crate) use self::timer::{as_monotonic, next_due, resolve};
 pub use self::wait::{
     MAXIMUM_WAIT_OBJECTS, Signal, Wait, Waitable, Waited, same_object, signal_and_wait, sleep, wait_all,
     wait_any, wait_one,

@@ -359,7 +359,7 @@ impl Drop for Lent<'_> {
 }
 
 /// `None`: it has passed.
-fn resolve(due: Due, period: Option<Duration>, now: Instant) -> Result<Option<When>, Status> {
+pub(crate) fn resolve(due: Due, period: Option<Duration>, now: Instant) -> Result<Option<When>, Status> {
     if period.is_some_and(|period| period < Timer::SHORTEST_PERIOD || now.checked_add(period).is_none()) {
         return Err(Status::INVALID_PARAMETER);
     }
@@ -374,7 +374,7 @@ fn resolve(due: Due, period: Option<Duration>, now: Instant) -> Result<Option<Wh
 }
 
 /// When it was due by the clock that nobody sets, from which its periods are counted.
-fn as_monotonic(when: When) -> Instant {
+pub(crate) fn as_monotonic(when: When) -> Instant {
     match when {
         When::Monotonic(due) => due,
         When::Wall(due) => {
@@ -387,7 +387,7 @@ fn as_monotonic(when: When) -> Instant {
 
 /// The first of `due`, `due + period`, `due + 2 * period`, ... after `now`; `None` when the clock does not count
 /// that far.
-fn next_due(due: Instant, period: Duration, now: Instant) -> Option<Instant> {
+pub(crate) fn next_due(due: Instant, period: Duration, now: Instant) -> Option<Instant> {
     let late = now.saturating_duration_since(due).as_nanos() % period.as_nanos();
     let late = Duration::new((late / 1_000_000_000) as u64, (late % 1_000_000_000) as u32);
     now.max(due).checked_add(period - late)

@@ -4,6 +4,8 @@
 //! waiter, one who queues a call to it, or the waiter itself when its time is over. The first one wins, the others leave
 //! things as they are; so nothing is consumed twice, and nothing for one who has gone.
 
+use std::sync::Arc;
+
 use super::atomic::{AtomicU64, Ordering, Parker};
 
 /// What a waiter's word says: a phase and, above it, which object, and which of the thread's waits it is.
@@ -18,12 +20,21 @@ const PHASE: u64 = 0xFF;
 const INDEX_SHIFT: u32 = 8;
 const GENERATION_SHIFT: u32 = 32;
 
+/// Who is called instead of a thread that is woken.
+pub trait Satisfied: Send + Sync {
+    /// The object was taken for the wait. Comes on the thread that signalled it, with nothing locked; it must not
+    /// block.
+    fn satisfied(&self);
+}
+
 /// A thread's side of its waits; it is in one wait at a time.
 pub struct Waiter {
     /// The number under which this thread owns mutexes.
     pub thread: u32,
     word: AtomicU64,
     pub parker: Parker,
+    /// Of a wait that no thread sleeps in.
+    call: Option<Arc<dyn Satisfied>>,
 }
 
 /// How a wait has ended.
@@ -40,7 +51,21 @@ pub enum Outcome {
 
 impl Waiter {
     pub fn new(thread: u32) -> Waiter {
-        Waiter { thread, word: AtomicU64::new(AT_REST), parker: Parker::default() }
+        Waiter { thread, word: AtomicU64::new(AT_REST), parker: Parker::default(), call: None }
+    }
+
+    /// One wait in which no thread sleeps: `call` is told when it is satisfied. Not for mutexes, which it could not
+    /// own.
+    pub fn calling(call: Arc<dyn Satisfied>) -> Waiter {
+        Waiter { call: Some(call), ..Waiter::new(0) }
+    }
+
+    /// Somebody has taken an object for it.
+    pub(super) fn wake(&self) {
+        match &self.call {
+            None => self.parker.unpark(),
+            Some(call) => call.satisfied(),
+        }
     }
 
     /// Begins a wait; returns which of the thread's waits it is. From here on it may be claimed.

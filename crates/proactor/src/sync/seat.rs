@@ -39,8 +39,13 @@ pub fn blocking<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// Gives the seat up until what this returns is dropped, on the same thread.
+pub(crate) fn give_up() -> GivenUp {
+    GivenUp::new()
+}
+
 /// The time between giving up and running on, also when that is by a panic.
-struct GivenUp(Option<Rc<dyn Seat>>);
+pub(crate) struct GivenUp(Option<Rc<dyn Seat>>);
 
 impl GivenUp {
     fn new() -> GivenUp {
