@@ -56,6 +56,7 @@ impl Owner {
                 bound: 0,
                 objects: 0,
                 idle_time: IDLE_TIME,
+                stack_size: None,
             }),
             panics: AtomicU64::new(0),
         });
@@ -88,6 +89,8 @@ struct State {
     bound: usize,
     objects: usize,
     idle_time: Duration,
+    /// Of threads that start from now on; none is the default.
+    stack_size: Option<usize>,
 }
 
 impl State {
@@ -137,7 +140,9 @@ impl Crew {
 
     fn try_start(&self) -> Result<(), Status> {
         let started = self.me.upgrade().ok_or(Status::INVALID_HANDLE).and_then(|me| {
+            let stack_size = self.state.lock().stack_size;
             let builder = Builder::new().name("pool");
+            let builder = stack_size.into_iter().fold(builder, Builder::stack_size);
             builder.spawn(move || {
                 me.run();
                 0
@@ -189,7 +194,7 @@ impl Crew {
                     object.run_next();
                 }
             }
-            Packet { key, op } => key.complete(op),
+            Packet { key, op } => key.complete(Packet { key: (), op }),
         }));
         if served.is_err() {
             self.panicked();
@@ -281,6 +286,10 @@ impl Crew {
 
     pub(super) fn set_idle_time(&self, idle: Duration) {
         self.state.lock().idle_time = idle;
+    }
+
+    pub(super) fn set_stack_size(&self, bytes: Option<usize>) {
+        self.state.lock().stack_size = bytes;
     }
 
     pub(super) fn threads(&self) -> usize {

@@ -1,11 +1,12 @@
 //! How callbacks are to be run: in which pool, in which group, how urgently.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::crew::Owner;
 use super::{CleanupGroup, Instance, Pool};
 use crate::status::Status;
+use crate::sync::lock::Lock;
 
 /// Which callbacks of a pool run first (`SetThreadpoolCallbackPriority`). What is less urgent waits as long as there is
 /// anything more urgent.
@@ -58,6 +59,14 @@ impl Environment {
         Environment { pool: Some(pool.clone()), ..self }
     }
 
+    /// In one thread that the process keeps, and which runs all such callbacks one after the other
+    /// (`SetThreadpoolCallbackPersistent`): for what must not happen in a thread that ends.
+    ///
+    /// Fails as [`Pool::new`] and [`Pool::set_minimum`] do, as long as nobody has asked for it.
+    pub fn in_one_thread(self) -> Result<Environment, Status> {
+        Ok(self.in_pool(&one_thread()?))
+    }
+
     /// As a member of this group (`SetThreadpoolCallbackCleanupGroup`).
     pub fn in_group(self, group: &CleanupGroup) -> Environment {
         Environment { group: Some(group.clone()), ..self }
@@ -91,6 +100,20 @@ impl Environment {
             None => Ok(Pool::of_process()?.owner),
         }
     }
+}
+
+/// The pool of one thread.
+fn one_thread() -> Result<Pool, Status> {
+    static POOL: OnceLock<Pool> = OnceLock::new();
+    static MAKING: Lock<()> = Lock::new(());
+    let _one_at_a_time = MAKING.lock();
+    if let Some(pool) = POOL.get() {
+        return Ok(pool.clone());
+    }
+    let pool = Pool::new()?;
+    pool.set_maximum(1)?;
+    pool.set_minimum(1)?;
+    Ok(POOL.get_or_init(|| pool).clone())
 }
 
 impl fmt::Debug for Environment {

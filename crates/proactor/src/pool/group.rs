@@ -60,7 +60,8 @@ impl CleanupGroup {
             object.stop();
         }
         let drops = pending == Pending::Drop;
-        let dropped: Vec<_> = objects.iter().map(|object| if drops { object.drop_due() } else { 0 }).collect();
+        let dropped: Vec<_> =
+            objects.iter().map(|object| if drops { object.drop_due() } else { 0 }).collect();
         for (object, dropped) in objects.iter().zip(dropped) {
             object.wait(pending);
             if drops

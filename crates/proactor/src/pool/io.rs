@@ -9,9 +9,8 @@ use std::sync::{Arc, Weak};
 use super::environment::Environment;
 use super::instance::Instance;
 use super::object::{Object, Pending};
-use crate::io::{File, Pipe, Socket};
-use crate::op::Op;
-use crate::port::Port;
+use crate::io::{File, Io as AnyIo, Pipe, Socket};
+use crate::port::{Packet, Port};
 use crate::status::Status;
 use crate::sync::lock::Lock;
 
@@ -26,15 +25,15 @@ pub(super) enum Key {
 
 impl Key {
     /// An operation of its handle has completed.
-    pub(super) fn complete(self, op: Op<()>) {
+    pub(super) fn complete(self, packet: Packet<(), ()>) {
         match self {
             Key::Line => {}
             Key::Io(io) => {
                 if let Some(io) = io.upgrade() {
-                    io.complete(op);
+                    io.complete(packet);
                 }
             }
-            Key::Bound(bound) => bound.object.complete_always(|_| (bound.callback)(op)),
+            Key::Bound(bound) => bound.object.complete_always(|_| (bound.callback)(packet)),
         }
     }
 }
@@ -52,7 +51,7 @@ impl Key {
 ///
 /// let (tell, hear) = channel();
 /// let (reader, writer) = Pipe::pair()?;
-/// let io = Io::new(&reader, &Environment::new(), move |_, op| { let _ = tell.send(op); })?;
+/// let io = Io::new(&reader, &Environment::new(), move |_, packet| { let _ = tell.send(packet.op); })?;
 /// io.start()?;
 /// if let Err(refused) = reader.start(op::Recv::new(vec![0; 8])) {
 ///     io.cancel();
@@ -70,7 +69,7 @@ pub struct Io {
 
 struct Handle(Arc<Shared>);
 
-type Callback = Box<dyn Fn(&Instance<'_>, Op<()>) + Send + Sync>;
+type Callback = Box<dyn Fn(&Instance<'_>, Packet<(), ()>) + Send + Sync>;
 
 pub(super) struct Shared {
     object: Arc<Object>,
@@ -82,7 +81,7 @@ pub(super) struct Shared {
 /// A handle that was bound without an object: it is the pool's for good.
 pub(super) struct Bound {
     object: Arc<Object>,
-    callback: Box<dyn Fn(Op<()>) + Send + Sync>,
+    callback: Box<dyn Fn(Packet<(), ()>) + Send + Sync>,
 }
 
 /// What can be bound to a pool.
@@ -105,10 +104,11 @@ macro_rules! bind {
     )*};
 }
 
-bind!(Socket File Pipe);
+bind!(Socket File Pipe AnyIo);
 
 impl Io {
-    /// Binds a handle to the pool (S396). `callback` gets each completed operation that was announced.
+    /// Binds a handle to the pool (S396). `callback` gets the packet of each completed
+    /// operation that was announced.
     ///
     /// Fails with `INVALID_PARAMETER` when the handle has a port already, of a pool or another (S007); with `NO_BUFS`
     /// when the pool has [`MOST_OBJECTS`](super::Pool::MOST_OBJECTS); as [`Socket::associate`] does otherwise, and as
@@ -116,7 +116,7 @@ impl Io {
     pub fn new(
         handle: &impl Bind,
         environment: &Environment,
-        callback: impl Fn(&Instance<'_>, Op<()>) + Send + Sync + 'static,
+        callback: impl Fn(&Instance<'_>, Packet<(), ()>) + Send + Sync + 'static,
     ) -> Result<Io, Status> {
         let object = Object::new(environment, Box::new(|_, _| ()))?;
         let shared = Arc::new(Shared { object, callback: Box::new(callback), kept: Lock::default() });
@@ -153,10 +153,10 @@ impl Io {
 }
 
 impl Shared {
-    fn complete(self: Arc<Self>, op: Op<()>) {
+    fn complete(self: Arc<Self>, packet: Packet<(), ()>) {
         let settled = self.object.settle(true);
         if settled.runs {
-            self.object.call(|instance| (self.callback)(instance, op));
+            self.object.call(|instance| (self.callback)(instance, packet));
         }
         if settled.last {
             let kept = self.kept.lock().take();
@@ -199,13 +199,16 @@ impl fmt::Debug for Io {
 ///
 /// let (tell, hear) = channel();
 /// let (reader, writer) = Pipe::pair()?;
-/// pool::bind(&reader, move |op| { let _ = tell.send(op); })?;
+/// pool::bind(&reader, move |packet| { let _ = tell.send(packet.op); })?;
 /// let _ = reader.start(op::Recv::new(vec![0; 8]))?;
 /// let _ = writer.begin(op::Send::new("ping"))?.wait();
 /// assert!(matches!(hear.recv(), Ok(Op::Recv(recv)) if recv.bytes() == 4));
 /// # Ok::<(), proactor::Status>(())
 /// ```
-pub fn bind(handle: &impl Bind, callback: impl Fn(Op<()>) + Send + Sync + 'static) -> Result<(), Status> {
+pub fn bind(
+    handle: &impl Bind,
+    callback: impl Fn(Packet<(), ()>) + Send + Sync + 'static,
+) -> Result<(), Status> {
     let object = Object::new(&Environment::new(), Box::new(|_, _| ()))?;
     let owner = object.owner.clone();
     owner.crew.bound()?;

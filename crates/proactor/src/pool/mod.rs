@@ -135,6 +135,12 @@ impl Pool {
         self.crew().set_idle_time(idle);
     }
 
+    /// The stack of threads that are started from now on, in bytes (`SetThreadpoolStackInformation`); `None` is the
+    /// default of any thread.
+    pub fn set_stack_size(&self, bytes: Option<usize>) {
+        self.crew().set_stack_size(bytes);
+    }
+
     /// Threads it has at this moment.
     pub fn threads(&self) -> usize {
         self.crew().threads()

@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use super::environment::Environment;
 use super::object::Pending;
-use super::wait::Wait;
+use super::wait::{self, Wait};
 use super::watch::Owned;
-use super::{Pool, wait};
 use crate::object::{Due, Event, Waitable};
 use crate::status::Status;
 use crate::sync::lock::Lock;
@@ -34,22 +33,8 @@ impl How {
     pub(super) fn environment(self) -> Result<Environment, Status> {
         let environment = Environment::new();
         let environment = if self.long { environment.runs_long() } else { environment };
-        if self.in_one_thread { Ok(environment.in_pool(&one_thread()?)) } else { Ok(environment) }
+        if self.in_one_thread { environment.in_one_thread() } else { Ok(environment) }
     }
-}
-
-/// The pool of one thread, in which callbacks run one after the other.
-fn one_thread() -> Result<Pool, Status> {
-    static POOL: OnceLock<Pool> = OnceLock::new();
-    static MAKING: Lock<()> = Lock::new(());
-    let _one_at_a_time = MAKING.lock();
-    if let Some(pool) = POOL.get() {
-        return Ok(pool.clone());
-    }
-    let pool = Pool::new()?;
-    pool.set_maximum(1)?;
-    pool.set_minimum(1)?;
-    Ok(POOL.get_or_init(|| pool).clone())
 }
 
 /// A wait that calls back each time its object is signalled, or its time is over (`RegisterWaitForSingleObject`), until
@@ -93,7 +78,7 @@ struct Shared {
 impl RegisteredWait {
     /// A wait that has not begun.
     ///
-    /// Fails with `NO_BUFS` when the pool has [`MOST_OBJECTS`](Pool::MOST_OBJECTS).
+    /// Fails with `NO_BUFS` when the pool has [`MOST_OBJECTS`](super::Pool::MOST_OBJECTS).
     pub fn new(
         how: How,
         callback: impl Fn(&RegisteredWait, bool) + Send + Sync + 'static,

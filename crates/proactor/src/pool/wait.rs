@@ -135,7 +135,11 @@ impl Shared {
     }
 
     /// Returns what another thread has set it to meanwhile.
-    fn set_on_block(self: &Arc<Self>, local: &Arc<Local>, timeout: Option<Due>) -> Result<Option<On>, Status> {
+    fn set_on_block(
+        self: &Arc<Self>,
+        local: &Arc<Local>,
+        timeout: Option<Due>,
+    ) -> Result<Option<On>, Status> {
         // The outer `None`: for ever. The inner: no longer than a look.
         let when = timeout.map(|due| resolve(due, None, Instant::now())).transpose()?;
         let call = Arc::new(Call { wait: self.clone(), told: AtomicBool::new(false) });

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use crate::object::body::Local;
 use crate::object::named::Named;
-use crate::object::{Builder, Event, MAXIMUM_WAIT_OBJECTS, Sealed, Target, Wait, Waitable, wait_any, wait_one};
+use crate::object::{
+    Builder, Event, MAXIMUM_WAIT_OBJECTS, Sealed, Target, Wait, Waitable, wait_any, wait_one,
+};
 use crate::status::Status;
 use crate::sync::lock::Lock;
 use crate::sync::seat::blocking;
@@ -117,11 +119,8 @@ struct Entry {
 
 impl Watcher {
     fn start() -> Result<Arc<Watcher>, Status> {
-        let watcher = Arc::new(Watcher {
-            changed: Event::auto(false),
-            state: Lock::default(),
-            gone: Condvar::new(),
-        });
+        let watcher =
+            Arc::new(Watcher { changed: Event::auto(false), state: Lock::default(), gone: Condvar::new() });
         let running = watcher.clone();
         Builder::new().name("pool-wait").spawn(move || {
             running.run();
