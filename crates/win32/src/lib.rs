@@ -36,6 +36,7 @@ pub mod objects;
 pub mod once;
 pub mod overlapped;
 pub mod place;
+pub mod pool;
 pub mod port;
 pub mod section;
 pub mod semaphores;

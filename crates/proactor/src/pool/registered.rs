@@ -65,12 +65,14 @@ pub struct RegisteredWait {
 
 struct Handle(Arc<Shared>);
 
+type Callback = Box<dyn Fn(&RegisteredWait, bool) + Send + Sync>;
+
 struct Shared {
     how: How,
     wait: OnceLock<Wait>,
     /// What it waits for; nothing once it is unregistered.
     on: Lock<Option<(Owned, Option<Duration>)>>,
-    callback: Box<dyn Fn(&RegisteredWait, bool) + Send + Sync>,
+    callback: Callback,
     /// Which thread runs the callback, if that is the one thread.
     caller: AtomicU32,
 }
