@@ -107,8 +107,8 @@ pub unsafe fn read(environment: *const TP_CALLBACK_ENVIRON, context: LPVOID) -> 
         }
     }
     if let Some(call) = finalization {
-        // SAFETY: as above.
         made = made.with_finalization(move |instance| {
+            // SAFETY: as above.
             instance::during(instance, |instance| unsafe { call(instance, context as LPVOID) });
         });
     }

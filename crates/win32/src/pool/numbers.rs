@@ -22,6 +22,12 @@ pub struct Numbers<T> {
     objects: RwLock<Option<HashMap<usize, Arc<T>>>>,
 }
 
+impl<T> Default for Numbers<T> {
+    fn default() -> Numbers<T> {
+        Numbers::new()
+    }
+}
+
 impl<T> Numbers<T> {
     /// None as yet.
     pub const fn new() -> Numbers<T> {
