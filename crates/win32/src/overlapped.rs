@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::*};
 
 use proactor::object::{Event, Wait, wait_one};
 use proactor::raw::{self, End, Io};
-use proactor::{Modes, Operation, Started, Status};
+use proactor::{Modes, Operation, Packet, Started, Status};
 
 use crate::error::{self, code};
 use crate::table::{self, Object};
@@ -25,6 +25,8 @@ pub type Finish = Box<dyn Fn(&End<'_>) + Send + Sync>;
 struct Luggage {
     event: Option<Event>,
     finish: Option<Finish>,
+    /// What the packet brings, if not the address of the OVERLAPPED.
+    value: Option<usize>,
 }
 
 /// A start that was not refused.
@@ -140,7 +142,45 @@ pub unsafe fn start<O: Operation>(
 ) -> Result<Began, Status> {
     // SAFETY: by the caller's promise.
     let (event, quietly) = unsafe { take_event(overlapped) }?;
-    let op = dressed(op, overlapped, event, finish);
+    // SAFETY: by the caller's promise.
+    unsafe { preset(overlapped) };
+    let op = dressed(op, overlapped, Luggage { event, finish, value: None });
+    // SAFETY: by the caller's promise.
+    unsafe { start_dressed(io, op, overlapped, quietly) }
+}
+
+/// Starts an operation for a native call, whose status block is where its end is written; not that it is under way
+/// (S028). Its packet brings `context`, and none is queued if that is 0 (S022).
+///
+/// # Safety
+/// As [`start`]; of the OVERLAPPED only the status block, its beginning, has to be there.
+pub unsafe fn start_native<O: Operation>(
+    io: &Io,
+    op: O,
+    block: *mut OVERLAPPED,
+    event: Option<Event>,
+    context: usize,
+) -> Result<Began, Status> {
+    let value = (context != block as usize).then_some(context);
+    let op = dressed(op, block, Luggage { event, finish: None, value });
+    // SAFETY: by the caller's promise.
+    unsafe { start_dressed(io, op, block, context == 0) }
+}
+
+/// What the packet of an operation brings to C.
+pub fn value_of<K, M>(packet: &Packet<K, M>) -> usize {
+    let luggage = raw::luggage_of::<Luggage, K, M>(packet);
+    luggage.and_then(|luggage| luggage.value).unwrap_or(packet.tag())
+}
+
+/// # Safety
+/// As [`start`], of an operation that was dressed for this OVERLAPPED.
+unsafe fn start_dressed<O: Operation>(
+    io: &Io,
+    op: O,
+    overlapped: *mut OVERLAPPED,
+    quietly: bool,
+) -> Result<Began, Status> {
     STARTING.with(|starting| starting.set((overlapped as usize, None)));
     let started = if quietly { io.start_quietly(op) } else { io.start(op) };
     let (_, end) = STARTING.with(|starting| starting.replace((0, None)));
@@ -166,7 +206,9 @@ pub unsafe fn start_with_routine<O: Operation>(
     finish: Option<Finish>,
     routine: impl FnOnce(Status, usize) + Send + 'static,
 ) -> Result<(), Status> {
-    let op = dressed(op, overlapped, None, finish);
+    // SAFETY: by the caller's promise.
+    unsafe { preset(overlapped) };
+    let op = dressed(op, overlapped, Luggage { event: None, finish, value: None });
     let started = io.start_with_routine(op, move |op| routine(op.status(), op.bytes()));
     started.map(|_| ()).map_err(|refused| refused.status)
 }
@@ -211,21 +253,30 @@ pub unsafe fn in_the_call(
     Ok((status, bytes))
 }
 
-fn dressed<O: Operation>(
+/// The same for a native call, also with an event.
+///
+/// # Safety
+/// As [`start_native`].
+pub unsafe fn start_native_with_routine<O: Operation>(
+    io: &Io,
     op: O,
-    overlapped: *mut OVERLAPPED,
+    block: *mut OVERLAPPED,
     event: Option<Event>,
-    finish: Option<Finish>,
-) -> O {
-    // SAFETY: whoever starts it promises that it is valid.
-    unsafe { preset(overlapped) };
+    routine: impl FnOnce() + Send + 'static,
+) -> Result<(), Status> {
+    let op = dressed(op, block, Luggage { event, finish: None, value: None });
+    let started = io.start_with_routine(op, move |_| routine());
+    started.map(|_| ()).map_err(|refused| refused.status)
+}
+
+fn dressed<O: Operation>(op: O, overlapped: *mut OVERLAPPED, luggage: Luggage) -> O {
     let mut op = raw::observed(raw::tagged(op, overlapped as usize), ended);
-    if event.is_some() {
+    if luggage.event.is_some() {
         op = raw::with_own_event(op);
     }
-    match event.is_some() || finish.is_some() {
-        true => raw::with_luggage(op, Box::new(Luggage { event, finish })),
-        false => op,
+    match luggage {
+        Luggage { event: None, finish: None, value: None } => op,
+        luggage => raw::with_luggage(op, Box::new(luggage)),
     }
 }
 

@@ -7,6 +7,7 @@ use proactor::object::{Wait, Waitable};
 use proactor::{Op, Packet, Status};
 
 use crate::error::{self, code};
+use crate::overlapped;
 use crate::table::{self, Object};
 use crate::types::*;
 
@@ -75,7 +76,7 @@ impl From<Packet<usize, Posted>> for Taken {
             }
             _ => Taken {
                 key: packet.key,
-                overlapped: packet.tag(),
+                overlapped: overlapped::value_of(&packet),
                 status: packet.status(),
                 bytes: packet.bytes(),
             },

@@ -111,6 +111,12 @@ impl File {
         self.0.size()
     }
 
+    /// Its size, times and the rest that the file system knows (`GetFileInformationByHandle`).
+    pub fn metadata(&self) -> Result<std::fs::Metadata, Status> {
+        let fd = self.0.fd()?.try_clone().map_err(Status::from)?;
+        std::fs::File::from(fd).metadata().map_err(Status::from)
+    }
+
     /// Whether its size is 0.
     pub fn is_empty(&self) -> Result<bool, Status> {
         Ok(self.len()? == 0)

@@ -29,6 +29,7 @@ use std::sync::Arc;
 pub use crate::io::{Io, Sort};
 pub use crate::op::End;
 
+use crate::Packet;
 use crate::driver::foreign::Foreign;
 use crate::object::Thread;
 use crate::op::block::{Block, Flags, Kind};
@@ -124,6 +125,11 @@ pub fn nothing() -> Flush {
     let mut block = Block::new(Kind::Flush);
     block.flags |= Flags::NOTHING;
     Flush::from_block(block)
+}
+
+/// What the operation of a packet was given with [`with_luggage`], if it is a `T`.
+pub fn luggage_of<T: Any, K, M>(packet: &Packet<K, M>) -> Option<&T> {
+    packet.op.as_block()?.seldom()?.luggage.as_ref()?.downcast_ref()
 }
 
 fn with<O: Operation>(op: O, change: impl FnOnce(&mut Block)) -> O {

@@ -1,11 +1,15 @@
 //! The native layer: the functions of `ntdll` below the Win32 ones, which answer with a status instead of a last error.
 
 pub mod attributes;
+pub mod errors;
 pub mod events;
 pub mod handles;
+pub mod information;
 pub mod mutants;
+pub mod ports;
 pub mod semaphores;
 pub mod timers;
+pub mod transfer;
 pub mod waits;
 
 use proactor::Status;
