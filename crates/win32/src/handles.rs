@@ -92,18 +92,22 @@ pub unsafe extern "C" fn DuplicateHandle(
     inherits: BOOL,
     options: DWORD,
 ) -> BOOL {
-    match duplicate_between((from, source), to, access, table::inherit(inherits), options) {
-        Ok(duplicate) => {
-            if let Some(duplicate) = duplicate
-                && !target.is_null()
-            {
-                // SAFETY: not NULL, and may be written to, as documented.
-                unsafe { target.write(duplicate) };
-            }
-            TRUE
-        }
-        Err(status) => error::failed(status),
+    let duplicate = duplicate_between((from, source), to, access, table::inherit(inherits), options);
+    // SAFETY: it is NULL or may be written to, as documented.
+    error::succeeded(unsafe { give(duplicate, target) })
+}
+
+/// Writes what a duplication came to, which is NULL if nothing came of it.
+///
+/// # Safety
+/// `target` is NULL or may be written to.
+pub unsafe fn give(duplicate: Result<Option<HANDLE>, Status>, target: *mut HANDLE) -> Result<(), Status> {
+    if !target.is_null() {
+        let handle = duplicate.ok().flatten().unwrap_or(NULL);
+        // SAFETY: not NULL, and by the caller's promise.
+        unsafe { target.write(handle) };
     }
+    duplicate.map(drop)
 }
 
 /// `GetHandleInformation`. Nothing can be set on a pseudo handle.

@@ -40,22 +40,37 @@ pub struct OBJECT_ATTRIBUTES {
 
 const _: () = assert!(size_of::<OBJECT_ATTRIBUTES>() == 48 && size_of::<UNICODE_STRING>() == 16);
 
+/// `RtlInitUnicodeString`. What does not fit its lengths is cut off.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn RtlInitUnicodeString(string: *mut UNICODE_STRING, text: *const WCHAR) {
+    const MOST: usize = u16::MAX as usize / 2 - 1;
+    let mut units = 0;
+    // SAFETY: it is NULL or ends with a NUL, as documented.
+    while !text.is_null() && units < MOST && unsafe { *text.add(units) } != 0 {
+        units += 1;
+    }
+    let length = units as u16 * 2;
+    let whole = if text.is_null() { 0 } else { length + 2 };
+    // SAFETY: it may be written to, as documented.
+    unsafe { string.write(UNICODE_STRING { Length: length, MaximumLength: whole, Buffer: text.cast_mut() }) };
+}
+
 /// What is asked for, and whether an object that is there already will do.
 ///
 /// # Safety
 /// `attributes` is NULL or points to one whose name is NULL or a valid string.
 unsafe fn read(attributes: *const OBJECT_ATTRIBUTES, access: DWORD) -> Result<(Asked, bool), Status> {
-    // SAFETY: by the caller's promise, here and below.
+    // SAFETY: by the caller's promise.
     let Some(attributes) = (unsafe { attributes.as_ref() }) else {
         return Ok((Asked { name: None, access, flags: table::HandleFlags::empty() }, false));
     };
     if attributes.Length as usize != size_of::<OBJECT_ATTRIBUTES>() {
         return Err(Status::INVALID_PARAMETER);
     }
-    let text = match unsafe { attributes.ObjectName.as_ref() } {
-        Some(name) => Some(unsafe { text_of(name) }?),
-        None => None,
-    };
+    // SAFETY: by the caller's promise.
+    let name = unsafe { attributes.ObjectName.as_ref() };
+    // SAFETY: by the caller's promise.
+    let text = name.map(|name| unsafe { text_of(name) }).transpose()?;
     if attributes.RootDirectory != NULL {
         table::object(attributes.RootDirectory)?;
         return Err(Status::OBJECT_TYPE_MISMATCH);

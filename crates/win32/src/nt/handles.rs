@@ -1,9 +1,8 @@
 //! `NtClose` and its like.
 
-use super::{answer, status};
+use super::answer;
 use crate::types::*;
 use crate::{handles, table};
-use proactor::Status;
 
 const INHERIT: ULONG = 0x02;
 const DUPLICATE_SAME_ATTRIBUTES: ULONG = 4;
@@ -32,18 +31,8 @@ pub unsafe extern "C" fn NtDuplicateObject(
     };
     let duplicate =
         flags.and_then(|flags| handles::duplicate_between((from, source), to, access, flags, options));
-    match duplicate {
-        Ok(duplicate) => {
-            if let Some(duplicate) = duplicate
-                && !target.is_null()
-            {
-                // SAFETY: not NULL, and may be written to, as documented.
-                unsafe { target.write(duplicate) };
-            }
-            status(Status::SUCCESS)
-        }
-        Err(error) => status(error),
-    }
+    // SAFETY: it is NULL or may be written to, as documented.
+    answer(unsafe { handles::give(duplicate, target) })
 }
 
 /// `NtCompareObjects`.
