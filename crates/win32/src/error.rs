@@ -22,6 +22,7 @@ pub mod code {
     pub const ERROR_NOT_ENOUGH_MEMORY: DWORD = 8;
     pub const ERROR_NOT_SUPPORTED: DWORD = 50;
     pub const ERROR_INVALID_PARAMETER: DWORD = 87;
+    pub const ERROR_BUFFER_OVERFLOW: DWORD = 111;
     pub const ERROR_INSUFFICIENT_BUFFER: DWORD = 122;
     pub const ERROR_MOD_NOT_FOUND: DWORD = 126;
     pub const ERROR_PROC_NOT_FOUND: DWORD = 127;
