@@ -87,6 +87,18 @@ fn s281_terminate_ends_it_by_a_signal() {
 }
 
 #[test]
+fn s281_one_that_is_terminated_with_a_code_has_ended_with_it() {
+    let mut child = held("exit 0");
+    let process = Process::from_child(&child).unwrap();
+    process.terminate_with(0x1234_5678).unwrap();
+    wait_one(&process.clone(), SOON).unwrap();
+    assert_eq!(process.exit_code(), Some(Exit::Code(0x1234_5678)));
+    assert_eq!(process.terminate_with(7), Err(Status::PROCESS_IS_TERMINATING));
+    assert_eq!(Process::from_child(&child).unwrap().exit_code(), Some(Exit::Signal(9)));
+    child.wait().unwrap();
+}
+
+#[test]
 fn a_process_that_has_ended_is_signalled_from_the_start_and_never_seen_running() {
     let mut child = Command::new("true").spawn().unwrap();
     let waited_for = Process::from_child(&child).unwrap();

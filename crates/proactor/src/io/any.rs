@@ -1,6 +1,7 @@
 //! A handle whatever it stands for: what is common to sockets, files and pipes, for faces that know it by a number.
 
 use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 use super::face::handle_methods;
@@ -45,6 +46,13 @@ pub enum Sort {
 }
 
 impl Io {
+    /// Lends the descriptor, for calls that this library does not have; it stays open as long as that takes.
+    ///
+    /// Fails with `INVALID_HANDLE` when the handle is closed.
+    pub fn with_fd<R>(&self, f: impl FnOnce(BorrowedFd<'_>) -> R) -> Result<R, Status> {
+        Ok(f(self.0.fd()?.as_fd()))
+    }
+
     /// What it stands for.
     pub fn sort(&self) -> Sort {
         match self.0.class {

@@ -10,6 +10,7 @@ use std::process::Child;
 use std::sync::{Arc, OnceLock};
 
 use rustix::io::Errno;
+use rustix::process::Signal;
 
 use super::body::Local;
 use super::state::State;
@@ -43,7 +44,8 @@ pub struct Process {
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Exit {
-    /// By itself, with this exit code: 0 to 255, for Linux keeps the lowest eight bits.
+    /// By itself, with this exit code: 0 to 255, for Linux keeps the lowest eight bits. Or by
+    /// [`terminate_with`](Process::terminate_with) of the same `Process`.
     Code(u32),
     /// By this signal: killed, or stopped by a fault.
     Signal(u32),
@@ -57,6 +59,8 @@ struct Shared {
     fd: ProcessFd,
     /// How it ended, once that is known.
     exit: OnceLock<Exit>,
+    /// What it was terminated with.
+    wanted: OnceLock<u32>,
     /// Under which the service thread watches it.
     token: OnceLock<u64>,
 }
@@ -76,6 +80,7 @@ impl Process {
             body: Local::new("process", State::Latch { set: false }),
             fd,
             exit: OnceLock::new(),
+            wanted: OnceLock::new(),
             token: OnceLock::new(),
         });
         let token = service()?.attach(shared.fd.as_fd(), weak_source(&shared))?;
@@ -112,6 +117,17 @@ impl Process {
         }
     }
 
+    /// The same; who asks this `Process` or a clone of it how it ended is told that it was with this exit code.
+    ///
+    /// Fails as [`terminate`](Process::terminate) does.
+    pub fn terminate_with(&self, exit_code: u32) -> Result<(), Status> {
+        if self.shared.look().is_some() {
+            return Err(Status::PROCESS_IS_TERMINATING);
+        }
+        self.shared.wanted.get_or_init(|| exit_code);
+        self.terminate()
+    }
+
     /// Its number (`GetProcessId`), which may be another's once it has ended and been reaped.
     pub fn id(&self) -> u32 {
         self.shared.fd.id()
@@ -126,6 +142,9 @@ impl Shared {
         }
         let exit = match self.fd.ended()? {
             Ended::Code(code) => Exit::Code(code.into()),
+            Ended::Signal(signal) if signal == Signal::KILL.as_raw() as u8 => {
+                self.wanted.get().map_or(Exit::Signal(signal.into()), |code| Exit::Code(*code))
+            }
             Ended::Signal(signal) => Exit::Signal(signal.into()),
             Ended::Unknown => Exit::Unknown,
         };
