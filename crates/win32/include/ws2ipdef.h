@@ -26,7 +26,7 @@ typedef struct sockaddr_in6 {
         ULONG sin6_scope_id;
         SCOPE_ID sin6_scope_struct;
     };
-} SOCKADDR_IN6_LH, *PSOCKADDR_IN6_LH, SOCKADDR_IN6, *PSOCKADDR_IN6, *LPSOCKADDR_IN6;
+} SOCKADDR_IN6, *PSOCKADDR_IN6, *LPSOCKADDR_IN6, SOCKADDR_IN6_LH, *PSOCKADDR_IN6_LH;
 
 typedef union _SOCKADDR_INET {
     SOCKADDR_IN Ipv4;

@@ -5,6 +5,8 @@
 #ifndef PROACTOR_CHARS_H
 #define PROACTOR_CHARS_H
 
+#include <stddef.h>
+
 typedef char CHAR, *PCHAR, *LPCH, *PCH;
 typedef CHAR *NPSTR, *LPSTR, *PSTR;
 typedef const CHAR *LPCSTR, *PCSTR, *LPCCH, *PCCH;

@@ -2,6 +2,8 @@
 #ifndef PROACTOR_ENVIRON_H
 #define PROACTOR_ENVIRON_H
 
+#include "../winnt.h"
+
 PROACTOR_BEGIN_C
 
 typedef DWORD TP_VERSION, *PTP_VERSION;

@@ -6,6 +6,8 @@
 #ifndef PROACTOR_INTERLOCKED_H
 #define PROACTOR_INTERLOCKED_H
 
+#include "../winnt.h"
+
 #define PROACTOR_INTERLOCKED(prefix, suffix, type) \
     PROACTOR_INLINE type prefix##Increment##suffix(type volatile *to) { \
         return __atomic_add_fetch(to, 1, __ATOMIC_SEQ_CST); \

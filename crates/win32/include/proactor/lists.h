@@ -2,6 +2,8 @@
 #ifndef PROACTOR_LISTS_H
 #define PROACTOR_LISTS_H
 
+#include "basics.h"
+
 PROACTOR_BEGIN_C
 
 typedef struct _LIST_ENTRY {

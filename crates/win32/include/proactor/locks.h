@@ -5,6 +5,8 @@
 #ifndef PROACTOR_LOCKS_H
 #define PROACTOR_LOCKS_H
 
+#include "../winnt.h"
+
 PROACTOR_BEGIN_C
 
 typedef struct _RTL_CRITICAL_SECTION_DEBUG {
