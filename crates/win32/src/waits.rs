@@ -103,9 +103,9 @@ pub unsafe extern "C" fn WaitForMultipleObjects(
     milliseconds: DWORD,
 ) -> DWORD {
     // SAFETY: there are `count` handles, as documented.
-    outcome(unsafe { slice(count, handles) }.and_then(|handles| {
+    outcome(unsafe { copy(count, handles) }.and_then(|(handles, count)| {
         let wait = error::wait(milliseconds, FALSE);
-        several(handles, all != FALSE, wait)
+        several(&handles[..count], all != FALSE, wait)
     }))
 }
 
@@ -119,25 +119,32 @@ pub unsafe extern "C-unwind" fn WaitForMultipleObjectsEx(
     alertable: BOOL,
 ) -> DWORD {
     // SAFETY: there are `count` handles, as documented.
-    outcome(unsafe { slice(count, handles) }.and_then(|handles| {
+    outcome(unsafe { copy(count, handles) }.and_then(|(handles, count)| {
         let wait = error::wait(milliseconds, alertable);
-        several(handles, all != FALSE, wait)
+        several(&handles[..count], all != FALSE, wait)
     }))
 }
+
+/// The handles of a wait, and how many there are.
+pub type Handles = ([HANDLE; MAXIMUM_WAIT_OBJECTS], usize);
 
 /// An array of as many handles as a wait may have (S158).
 ///
 /// # Safety
 /// `handles` is NULL or points to `count` of them, if these are no more than may be.
-pub unsafe fn slice<'a>(count: DWORD, handles: *const HANDLE) -> Result<&'a [HANDLE], Status> {
+pub unsafe fn copy(count: DWORD, handles: *const HANDLE) -> Result<Handles, Status> {
     if count == 0 || count as usize > MAXIMUM_WAIT_OBJECTS {
         return Err(Status::INVALID_PARAMETER);
     }
-    if handles.is_null() || !handles.is_aligned() {
+    if handles.is_null() {
         return Err(Status::ACCESS_VIOLATION);
     }
-    // SAFETY: by the caller's promise.
-    Ok(unsafe { std::slice::from_raw_parts(handles, count as usize) })
+    let mut copy = [NULL; MAXIMUM_WAIT_OBJECTS];
+    for (index, place) in copy.iter_mut().enumerate().take(count as usize) {
+        // SAFETY: there are so many, by the caller's promise; they need not be aligned.
+        *place = unsafe { handles.add(index).read_unaligned() };
+    }
+    Ok((copy, count as usize))
 }
 
 /// `SignalObjectAndWait`.

@@ -24,12 +24,6 @@ pub fn status(status: Status) -> NTSTATUS {
     status.raw() as NTSTATUS
 }
 
-/// `RtlNtStatusToDosError`.
-#[unsafe(no_mangle)]
-pub extern "C" fn RtlNtStatusToDosError(status: NTSTATUS) -> ULONG {
-    Status::from_raw(status as u32).to_win32()
-}
-
 /// Success, or why not.
 pub fn answer(result: Result<(), Status>) -> NTSTATUS {
     status(result.err().unwrap_or(Status::SUCCESS))

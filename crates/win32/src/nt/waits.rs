@@ -56,8 +56,8 @@ pub unsafe extern "C-unwind" fn NtWaitForMultipleObjects(
         return status(Status::INVALID_PARAMETER_3);
     }
     // SAFETY: as documented of both.
-    let (handles, wait) = unsafe { (waits::slice(count, handles), wait(timeout, alertable)) };
-    match handles.and_then(|handles| waits::several(handles, kind == ALL, wait)) {
+    let (handles, wait) = unsafe { (waits::copy(count, handles), wait(timeout, alertable)) };
+    match handles.and_then(|(handles, count)| waits::several(&handles[..count], kind == ALL, wait)) {
         // All other parameters are good.
         Err(Status::INVALID_PARAMETER) => status(Status::INVALID_PARAMETER_MIX),
         result => outcome(result),

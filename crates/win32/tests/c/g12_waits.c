@@ -264,3 +264,37 @@ TEST(waits_refuse_what_is_no_handle)
     }
     CloseHandle(set);
 }
+
+TEST(s168_a_wait_keeps_its_object_when_the_handle_is_closed)
+{
+    HANDLE process = GetCurrentProcess(), units = semaphore(0, 1), waited, thread;
+    DWORD code;
+    do {
+        CHECK(DuplicateHandle(process, units, process, &waited, 0, FALSE, DUPLICATE_SAME_ACCESS));
+        thread = start(wait_for_one, waited);
+        test_pause();
+        CHECK(CloseHandle(waited));
+        CHECK(ReleaseSemaphore(units, 1, NULL));
+        code = finish(thread);
+        /* Unless the thread came too late to wait. */
+        CHECK(code == WAIT_OBJECT_0 || (code == WAIT_FAILED && takes(units)));
+    } while (code == WAIT_FAILED);
+    CHECK(!takes(units));
+    CloseHandle(units);
+}
+
+TEST(handles_may_lie_anywhere_and_not_nowhere)
+{
+    char place[3 * sizeof(HANDLE)];
+    HANDLE set = event(TRUE, TRUE), unset = event(TRUE, FALSE);
+    memcpy(place + 1, &unset, sizeof unset);
+    memcpy(place + 1 + sizeof unset, &set, sizeof set);
+    CHECK_EQ(WaitForMultipleObjects(2, (const HANDLE *)(const void *)(place + 1), FALSE, 0), WAIT_OBJECT_0 + 1);
+    only_ours("a wild pointer ends a program on Windows");
+    SetLastError(0xdeadbeef);
+    CHECK_EQ(WaitForMultipleObjects(2, NULL, FALSE, 0), WAIT_FAILED);
+    CHECK_ERROR(ERROR_NOACCESS);
+    CHECK_FAILS(GetHandleInformation(set, NULL), ERROR_NOACCESS);
+    CloseHandle(set);
+    CloseHandle(unset);
+}

@@ -277,6 +277,16 @@ TEST(the_longer_functions_do_the_same)
     CloseHandle(once);
 }
 
+TEST(without_a_due_time_it_is_not_set)
+{
+    HANDLE once = timer(TRUE);
+    only_ours("a wild pointer ends a program on Windows");
+    CHECK_FAILS(SetWaitableTimer(once, NULL, 0, NULL, NULL, FALSE), ERROR_NOACCESS);
+    CHECK_FAILS(SetWaitableTimerEx(once, NULL, 0, NULL, NULL, NULL, 0), ERROR_NOACCESS);
+    CHECK(!takes(once));
+    CloseHandle(once);
+}
+
 TEST(what_is_no_timer_is_not_set)
 {
     HANDLE other = event(TRUE, TRUE);
