@@ -15,6 +15,7 @@ use proactor::raw::{self, End, Io};
 use proactor::{Modes, Operation, Packet, Started, Status};
 
 use crate::error::{self, code};
+use crate::frames::{call, entered};
 use crate::table::{self, Object};
 use crate::types::*;
 
@@ -194,6 +195,16 @@ unsafe fn start_dressed<O: Operation>(
     }
 }
 
+/// Calls a completion routine, in which the thread may end.
+///
+/// # Safety
+/// The routine may be called with the OVERLAPPED at this address.
+pub unsafe fn call_routine(routine: OverlappedRoutine, status: Status, bytes: usize, address: usize) {
+    let arguments = [status.to_win32() as usize, bytes as DWORD as usize, address, 0, 0, 0];
+    // SAFETY: by the caller's promise; it is a function of these.
+    unsafe { call(routine as usize, arguments) };
+}
+
 /// Starts an operation with a completion routine, which runs in this thread's next alertable wait (S145). `hEvent` is
 /// the caller's own then.
 ///
@@ -361,7 +372,7 @@ pub unsafe extern "C" fn GetOverlappedResult(
 
 /// `GetOverlappedResultEx`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn GetOverlappedResultEx(
+pub unsafe extern "C-unwind" fn GetOverlappedResultEx(
     handle: HANDLE,
     overlapped: *mut OVERLAPPED,
     bytes: *mut DWORD,
@@ -379,7 +390,8 @@ pub unsafe extern "C" fn GetOverlappedResultEx(
     }
     if milliseconds != 0 {
         // S089: also for what is over.
-        match unsafe { await_end(handle, overlapped, error::wait(milliseconds, alertable)) } {
+        let wait = error::wait(milliseconds, alertable);
+        match entered(|| unsafe { await_end(handle, overlapped, wait) }) {
             Ok(()) => {}
             Err(Status::TIMEOUT) => return error::failed_with(code::WAIT_TIMEOUT),
             Err(Status::USER_APC) => return error::failed_with(code::WAIT_IO_COMPLETION),

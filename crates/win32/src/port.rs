@@ -7,6 +7,7 @@ use proactor::object::{Wait, Waitable};
 use proactor::{Op, Packet, Status};
 
 use crate::error::{self, code};
+use crate::frames::entered;
 use crate::overlapped;
 use crate::table::{self, Object};
 use crate::types::*;
@@ -172,7 +173,7 @@ pub unsafe extern "C" fn GetQueuedCompletionStatus(
 
 /// `GetQueuedCompletionStatusEx`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn GetQueuedCompletionStatusEx(
+pub unsafe extern "C-unwind" fn GetQueuedCompletionStatusEx(
     port: HANDLE,
     entries: *mut OVERLAPPED_ENTRY,
     count: DWORD,
@@ -185,7 +186,7 @@ pub unsafe extern "C" fn GetQueuedCompletionStatusEx(
         return error::failed(Status::INVALID_PARAMETER);
     }
     let wait = error::wait(milliseconds, alertable);
-    match take_many(port, count as usize, wait) {
+    match entered(|| take_many(port, count as usize, wait)) {
         Ok(packets) => {
             for (at, taken) in packets.iter().enumerate() {
                 let entry = OVERLAPPED_ENTRY {

@@ -1,6 +1,6 @@
 //! Waitable timers: `CreateWaitableTimer`, and what sets and stops them.
 
-use std::ffi::{c_char, c_void};
+use std::ffi::c_char;
 use std::time::{Duration, SystemTime};
 
 use proactor::Status;
@@ -8,6 +8,7 @@ use proactor::object::{Due, Existed, Timer};
 
 use crate::access::{ALL, MODIFY_STATE};
 use crate::error::{self, code};
+use crate::frames::call;
 use crate::objects::{self, Asked, TimerObject, made};
 use crate::types::*;
 use crate::{filetime, text};
@@ -61,7 +62,9 @@ pub unsafe fn set(handle: HANDLE, setting: Setting) -> Result<bool, Status> {
         Some((routine, value)) => timer.set_with_apc(setting.due, period, move |at: SystemTime| {
             let at = filetime::from_system(at);
             // SAFETY: by the caller's promise.
-            unsafe { routine(value as *mut c_void, at as DWORD, (at >> 32) as DWORD) };
+            unsafe {
+                call(routine as usize, [value, at as DWORD as usize, (at >> 32) as DWORD as usize, 0, 0, 0])
+            };
         }),
     })
 }

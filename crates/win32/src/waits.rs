@@ -9,6 +9,7 @@ use proactor::object::{MAXIMUM_WAIT_OBJECTS, Wait, Waitable, Waited, wait_all, w
 
 use crate::access::{self, SYNCHRONIZE};
 use crate::error::{self, code};
+use crate::frames::entered;
 use crate::objects;
 use crate::table::{self, Object};
 use crate::types::*;
@@ -91,7 +92,7 @@ pub extern "C-unwind" fn WaitForSingleObjectEx(
     milliseconds: DWORD,
     alertable: BOOL,
 ) -> DWORD {
-    outcome(one(handle, error::wait(milliseconds, alertable)))
+    entered(|| outcome(one(handle, error::wait(milliseconds, alertable))))
 }
 
 /// `WaitForMultipleObjects`.
@@ -119,10 +120,13 @@ pub unsafe extern "C-unwind" fn WaitForMultipleObjectsEx(
     alertable: BOOL,
 ) -> DWORD {
     // SAFETY: there are `count` handles, as documented.
-    outcome(unsafe { copy(count, handles) }.and_then(|(handles, count)| {
-        let wait = error::wait(milliseconds, alertable);
-        several(&handles[..count], all != FALSE, wait)
-    }))
+    let copied = unsafe { copy(count, handles) };
+    entered(|| {
+        outcome(copied.and_then(|(handles, count)| {
+            let wait = error::wait(milliseconds, alertable);
+            several(&handles[..count], all != FALSE, wait)
+        }))
+    })
 }
 
 /// The handles of a wait, and how many there are.
@@ -155,5 +159,5 @@ pub extern "C-unwind" fn SignalObjectAndWait(
     milliseconds: DWORD,
     alertable: BOOL,
 ) -> DWORD {
-    outcome(signal_and_wait(signal, handle, error::wait(milliseconds, alertable)))
+    entered(|| outcome(signal_and_wait(signal, handle, error::wait(milliseconds, alertable))))
 }

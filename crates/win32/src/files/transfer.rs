@@ -95,7 +95,7 @@ unsafe fn begin<O: proactor::Operation>(io: &Io, op: O, how: How) -> Result<Bega
             let address = overlapped as usize;
             let call = move |status: Status, bytes: usize| {
                 // SAFETY: the routine is the caller's, to be called so with the OVERLAPPED it was given with.
-                unsafe { routine(status.to_win32(), bytes as DWORD, address as *mut OVERLAPPED) }
+                unsafe { overlapped::call_routine(routine, status, bytes, address) }
             };
             unsafe { overlapped::start_with_routine(io, op, overlapped, None, call) }?;
             Ok(Began::Pending)
@@ -233,7 +233,7 @@ unsafe fn transfer_with_routine(
         let address = overlapped as usize;
         Thread::current().queue_apc(move || {
             // SAFETY: the routine is the caller's, to be called so with the OVERLAPPED it was given with.
-            unsafe { routine(status.to_win32(), bytes as DWORD, address as *mut OVERLAPPED) }
+            unsafe { overlapped::call_routine(routine, status, bytes, address) }
         })
     });
     error::succeeded(began)

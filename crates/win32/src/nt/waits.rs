@@ -5,6 +5,7 @@ use proactor::Status;
 use proactor::object::{MAXIMUM_WAIT_OBJECTS, Wait, Waited};
 
 use super::{BOOLEAN, status};
+use crate::frames::entered;
 use crate::types::*;
 use crate::{filetime, waits};
 
@@ -37,7 +38,8 @@ pub unsafe extern "C-unwind" fn NtWaitForSingleObject(
     timeout: *const LARGE_INTEGER,
 ) -> NTSTATUS {
     // SAFETY: as documented.
-    outcome(waits::one(handle, unsafe { wait(timeout, alertable) }))
+    let wait = unsafe { wait(timeout, alertable) };
+    entered(|| outcome(waits::one(handle, wait)))
 }
 
 /// `NtWaitForMultipleObjects`.
@@ -57,7 +59,9 @@ pub unsafe extern "C-unwind" fn NtWaitForMultipleObjects(
     }
     // SAFETY: as documented of both.
     let (handles, wait) = unsafe { (waits::copy(count, handles), wait(timeout, alertable)) };
-    match handles.and_then(|(handles, count)| waits::several(&handles[..count], kind == ALL, wait)) {
+    let waited =
+        entered(|| handles.and_then(|(handles, count)| waits::several(&handles[..count], kind == ALL, wait)));
+    match waited {
         // All other parameters are good.
         Err(Status::INVALID_PARAMETER) => status(Status::INVALID_PARAMETER_MIX),
         result => outcome(result),
@@ -73,5 +77,6 @@ pub unsafe extern "C-unwind" fn NtSignalAndWaitForSingleObject(
     timeout: *const LARGE_INTEGER,
 ) -> NTSTATUS {
     // SAFETY: as documented.
-    outcome(waits::signal_and_wait(signal, handle, unsafe { wait(timeout, alertable) }))
+    let wait = unsafe { wait(timeout, alertable) };
+    entered(|| outcome(waits::signal_and_wait(signal, handle, wait)))
 }

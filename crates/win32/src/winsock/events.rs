@@ -12,6 +12,7 @@ use super::numbers::*;
 use super::socket::{SocketObject, find};
 use super::startup;
 use crate::error;
+use crate::frames::entered;
 use crate::objects::EventObject;
 use crate::table::{self, Object};
 use crate::types::*;
@@ -148,7 +149,7 @@ pub extern "C" fn WSACloseEvent(event: HANDLE) -> BOOL {
 
 /// `WSAWaitForMultipleEvents`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn WSAWaitForMultipleEvents(
+pub unsafe extern "C-unwind" fn WSAWaitForMultipleEvents(
     count: DWORD,
     events: *const HANDLE,
     all: BOOL,
@@ -170,7 +171,7 @@ pub unsafe extern "C" fn WSAWaitForMultipleEvents(
         let waitables = waitables.ok_or(Fault(WSA_INVALID_HANDLE))?;
         Ok(outcome(wait_for(&waitables, all != FALSE, error::wait(milliseconds, alertable)))?)
     };
-    match wait() {
+    match entered(wait) {
         Ok(value) => value,
         Err(Fault(code)) => {
             error::set(code);

@@ -11,6 +11,7 @@ use super::numbers::*;
 use super::plain::{self, Memory};
 use super::socket::{SocketObject, find};
 use super::{address, names};
+use crate::frames::call;
 use crate::overlapped::{self, Began, Finish};
 use crate::types::*;
 
@@ -50,12 +51,8 @@ pub unsafe fn launch<O: Operation>(
             Some(routine) if socket.overlapped => {
                 let address = overlapped as usize;
                 overlapped::start_with_routine(io, op, overlapped, finish, move |status, bytes| {
-                    routine(
-                        status.to_winsock(),
-                        bytes as DWORD,
-                        address as *mut OVERLAPPED,
-                        flags_of(status),
-                    );
+                    let (error, flags) = (status.to_winsock() as usize, flags_of(status) as usize);
+                    call(routine as usize, [error, bytes as DWORD as usize, address, flags, 0, 0]);
                 })?;
                 // Only this thread runs the routine, and not now: the OVERLAPPED is still there.
                 match overlapped::status_of(overlapped) {
