@@ -298,3 +298,36 @@ TEST(handles_may_lie_anywhere_and_not_nowhere)
     CloseHandle(set);
     CloseHandle(unset);
 }
+
+static VOID CALLBACK leave(ULONG_PTR code)
+{
+    ExitThread((DWORD)code);
+}
+
+static DWORD WINAPI wait_with_a_mutex(void *handles)
+{
+    HANDLE *of = handles;
+    CHECK_EQ(WaitForSingleObject(of[0], PATIENCE), WAIT_OBJECT_0);
+    CHECK(QueueUserAPC(leave, GetCurrentThread(), 7));
+    WaitForMultipleObjectsEx(2, of, TRUE, PATIENCE, TRUE);
+    return 1;
+}
+
+static DWORD WINAPI signal_and_wait(void *handles)
+{
+    HANDLE *of = handles;
+    CHECK_EQ(WaitForSingleObject(of[0], PATIENCE), WAIT_ABANDONED);
+    CHECK(QueueUserAPC(leave, GetCurrentThread(), 8));
+    SignalObjectAndWait(of[0], of[1], PATIENCE, TRUE);
+    return 1;
+}
+
+TEST(a_thread_may_end_in_a_call_in_its_wait)
+{
+    HANDLE handles[] = {mutex(FALSE), event(TRUE, FALSE)};
+    CHECK_EQ(finish(start(wait_with_a_mutex, handles)), 7);
+    CHECK_EQ(finish(start(signal_and_wait, handles)), 8);
+    CHECK_EQ(WaitForSingleObject(handles[0], 0), WAIT_OBJECT_0);
+    CloseHandle(handles[0]);
+    CloseHandle(handles[1]);
+}

@@ -301,3 +301,27 @@ TEST(what_is_no_timer_is_not_set)
     CHECK(takes(other));
     CloseHandle(other);
 }
+
+static VOID CALLBACK leave(LPVOID code, DWORD low, DWORD high)
+{
+    (void)low;
+    (void)high;
+    ExitThread((DWORD)(ULONG_PTR)code);
+}
+
+static DWORD WINAPI set_and_leave(void *timer)
+{
+    LARGE_INTEGER due;
+    due.QuadPart = MILLISECONDS(1);
+    CHECK(SetWaitableTimer(timer, &due, 0, leave, (LPVOID)9, FALSE));
+    SleepEx(PATIENCE, TRUE);
+    return 1;
+}
+
+TEST(a_thread_may_end_in_the_call_of_a_timer)
+{
+    HANDLE once = timer(TRUE);
+    CHECK_EQ(finish(start(set_and_leave, once)), 9);
+    CHECK(takes(once));
+    CloseHandle(once);
+}
