@@ -175,3 +175,30 @@ fn s111_with_an_event_of_its_own_it_ends_with_its_thread_also_at_a_port() {
     assert_eq!((packet.tag(), packet.status()), (152, Status::CANCELLED));
     assert_eq!((seen(151), ours.pending()), (vec![], 1));
 }
+
+#[test]
+fn what_is_told_by_its_event_or_its_handle_needs_no_worker() {
+    fn set(end: &End<'_>) {
+        end.luggage::<Event>().expect("it was given one").set();
+    }
+    let wait = Wait::at_most(Duration::from_secs(10));
+    let port: Port = Port::new(1).unwrap();
+    let (ours, theirs) = pair();
+    ours.associate(&port, 0).unwrap();
+    let event = Event::manual(false);
+    let recv = raw::with_own_event(raw::observed(op::Recv::new(vec![0; 1]), set));
+    let _ = ours.start(raw::with_luggage(recv, Box::new(event.clone()))).unwrap();
+    let _ = theirs.begin(op::Send::new("a")).unwrap();
+    wait_one(&event, wait).unwrap();
+    // Before the first wait for the handle, and after it.
+    for text in ["b", "c"] {
+        let _ = ours.start(op::Recv::new(vec![0; 1])).unwrap();
+        let writer = theirs.clone();
+        let later = std::thread::spawn(move || writer.begin(op::Send::new(text)).map(|send| send.wait()));
+        wait_one(&ours, wait).unwrap();
+        let _ = later.join().unwrap();
+    }
+    for _ in 0..3 {
+        assert_eq!(port.get_timeout(Duration::from_secs(10)).unwrap().bytes(), 1);
+    }
+}

@@ -251,11 +251,12 @@ impl Direction {
         self.ended |= ended;
     }
 
-    /// Whether an operation of this side completes apart from the port, or was started on another handle than `me`.
-    pub(super) fn is_awaited(&self, me: usize) -> bool {
-        let elsewhere = |tag: Tag| tag.apart || tag.owner != me;
+    /// Whether an operation of this side is told apart from the port, or was started on another handle than `me`. Of the
+    /// one that is being performed its caller `said` something.
+    pub(super) fn is_awaited(&self, me: usize, said: Said) -> bool {
+        let elsewhere = |tag: Tag| tag.apart || tag.evented || tag.owner != me;
         self.queued().any(|block| elsewhere(Tag::of(block)))
-            || self.current(me, 0, Said::default()).is_some_and(elsewhere)
+            || self.current(me, 0, said).is_some_and(elsewhere)
     }
 
     /// How the front ended can't be told before what the other side performs is through.

@@ -276,13 +276,14 @@ impl Handle {
 
     /// Once nobody waits any more for an event, or for another port, a handle with a port is its workers' alone.
     pub(super) fn unwatch_if_unneeded(&self) {
-        if self.link.get().is_none_or(|link| link.sink.is_closed()) {
+        // Who waits for the handle itself may be no worker either.
+        if self.in_flight.has_object() || self.link.get().is_none_or(|link| link.sink.is_closed()) {
             return;
         }
         let mut state = self.state.lock();
         let me = std::ptr::from_ref(self).addr();
         let held = state.held().any(|tag| tag.apart || tag.owner != me);
-        if held || state.selection().is_some() || state.rx.is_awaited(me) || state.tx.is_awaited(me) {
+        if held || state.selection().is_some() || state.is_awaited(me) {
             return;
         }
         // Under the lock: who is to be watched again at once must not find it watched still.

@@ -188,8 +188,11 @@ impl Handle {
             if waits && self.is_abandoned(&block) {
                 return Err((Status::CANCELLED, block));
             }
-            let watched =
-                if at_once { Ok(()) } else { self.ensure_watched(&mut state, !block.route.is_port()) };
+            // One that is told otherwise than by its packet must not depend on a worker's coming.
+            let elsewhere = !block.route.is_port()
+                || block.flags.contains(Flags::OWN_EVENT)
+                || self.in_flight.has_object();
+            let watched = if at_once { Ok(()) } else { self.ensure_watched(&mut state, elsewhere) };
             let admitted = watched.and_then(|()| self.admit(&mut block, waits));
             let possible = admitted.and_then(|()| self.allowed(&mut state, &block));
             if let Err(status) = possible {

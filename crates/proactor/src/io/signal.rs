@@ -72,7 +72,7 @@ impl InFlight {
         concerns(self.0.load(Acquire), sort)
     }
 
-    fn has_object(&self) -> bool {
+    pub(super) fn has_object(&self) -> bool {
         self.0.load(Acquire) & HAS_OBJECT != 0
     }
 
@@ -84,7 +84,7 @@ impl InFlight {
 
 impl Handle {
     /// The object, made when it is first asked for: set, unless an operation is under way that will set it.
-    pub(super) fn object(&self) -> &Arc<Local> {
+    pub(super) fn object(self: &Arc<Self>) -> &Arc<Local> {
         let object = self.extra_made().object.get_or_init(|| {
             let kind = match self.class {
                 Class::Stream | Class::Datagram => "socket",
@@ -100,6 +100,12 @@ impl Handle {
                     *state = State::Latch { set: !self.in_flight.tell_object() };
                 }
             });
+            // What is under way was left to the port's workers, who need not come.
+            let mut state = self.state.lock();
+            if !(state.rx.is_idle() && state.tx.is_idle()) {
+                // Without the service, workers alone can bring it about.
+                let _ = self.ensure_watched(&mut state, true);
+            }
         }
         object
     }

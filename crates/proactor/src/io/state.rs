@@ -105,6 +105,12 @@ impl State {
         self.seldom.as_mut()?.engaged_by.take()
     }
 
+    /// Whether somebody who can't rely on the port's workers waits for an operation of the handle at `me`.
+    pub(super) fn is_awaited(&self, me: usize) -> bool {
+        let [rx, tx] = self.seldom().map_or_else(Default::default, |seldom| seldom.said);
+        self.rx.is_awaited(me, rx) || self.tx.is_awaited(me, tx)
+    }
+
     /// The operation that is being performed on a side of the handle at `me`.
     pub(super) fn current(&mut self, side: Side, me: usize) -> Option<Tag> {
         let (adopter, said) = self
