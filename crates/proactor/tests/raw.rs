@@ -173,7 +173,11 @@ fn s111_with_an_event_of_its_own_it_ends_with_its_thread_also_at_a_port() {
     });
     let packet = port.get_timeout(Duration::from_secs(10)).unwrap();
     assert_eq!((packet.tag(), packet.status()), (152, Status::CANCELLED));
-    assert_eq!((seen(151), ours.pending()), (vec![], 1));
+    assert_eq!(seen(151), []);
+    // A packet that has just been queued may count for a moment longer.
+    while ours.pending() != 1 {
+        std::thread::yield_now();
+    }
 }
 
 #[test]
