@@ -116,6 +116,41 @@ fn close(handle: HANDLE) -> HANDLE {
     handle
 }
 
+/// A module that stays loaded as long as this does.
+pub struct Held(Option<HANDLE>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(handle) = self.0 {
+            close(handle);
+        }
+    }
+}
+
+/// Keeps a module. `INVALID_HANDLE` when there is none of this handle.
+pub fn hold(module: HANDLE) -> Result<Held, Status> {
+    match module_of(module) {
+        None => Err(Status::INVALID_HANDLE),
+        Some(Module::Ours | Module::Program) => Ok(Held(None)),
+        Some(Module::Loaded(library)) => {
+            let mut map: *mut LinkMap = ptr::null_mut();
+            // SAFETY: a library that is loaded, and room for the one pointer that this request gives.
+            let asked = unsafe { libc::dlinfo(library, libc::RTLD_DI_LINKMAP, (&raw mut map).cast()) };
+            // SAFETY: its entry in the loader's list, and the name there, stay as long as it is loaded.
+            let name = unsafe { map.as_ref().filter(|_| asked == 0).map(|map| CStr::from_ptr(map.name)) };
+            let name = name.and_then(|name| name.to_str().ok()).ok_or(Status::INVALID_HANDLE)?;
+            open(name, libc::RTLD_NOLOAD).map(|again| Held(Some(again))).ok_or(Status::INVALID_HANDLE)
+        }
+    }
+}
+
+/// The beginning of the loader's `struct link_map`.
+#[repr(C)]
+struct LinkMap {
+    address: usize,
+    name: *const c_char,
+}
+
 fn found(handle: Result<HANDLE, u32>) -> HANDLE {
     handle.unwrap_or_else(|error| {
         error::set(error);

@@ -8,6 +8,7 @@ use proactor::pool::{Environment, Priority};
 
 use super::instance;
 use super::pools::{self, Group};
+use crate::module::{self, Held};
 use crate::types::*;
 
 /// `PTP_CALLBACK_INSTANCE`.
@@ -59,6 +60,8 @@ pub struct Made {
     pub environment: Environment,
     /// The group of which it is to be a member.
     pub group: Option<Arc<Group>>,
+    /// Kept by the callback: the library that it is in (`SetThreadpoolCallbackLibrary`).
+    pub library: Option<Arc<Held>>,
 }
 
 /// Reads an environment for an object with this context.
@@ -71,7 +74,7 @@ pub struct Made {
 pub unsafe fn read(environment: *const TP_CALLBACK_ENVIRON, context: LPVOID) -> Result<Made, Status> {
     let plain = Environment::new();
     if environment.is_null() {
-        return Ok(Made { environment: plain, group: None });
+        return Ok(Made { environment: plain, group: None, library: None });
     }
     // SAFETY: by the caller's promise; of what only version 3 has nothing is read.
     let Beginning { version, pool, group, cancel, library, activation, finalization, flags } =
@@ -82,9 +85,13 @@ pub unsafe fn read(environment: *const TP_CALLBACK_ENVIRON, context: LPVOID) -> 
         3 => priority_of(unsafe { (*environment).CallbackPriority })?,
         _ => return Err(Status::INVALID_PARAMETER),
     };
-    if !activation.is_null() || !library.is_null() {
+    if !activation.is_null() {
         return Err(Status::NOT_SUPPORTED);
     }
+    let library = match library.expose_provenance() {
+        NULL => None,
+        library => Some(Arc::new(module::hold(library).map_err(|_| Status::INVALID_PARAMETER)?)),
+    };
     let mut made = plain.with_priority(priority);
     if flags & LONG_FUNCTION != 0 {
         made = made.runs_long();
@@ -112,7 +119,7 @@ pub unsafe fn read(environment: *const TP_CALLBACK_ENVIRON, context: LPVOID) -> 
             instance::during(instance, |instance| unsafe { call(instance, context as LPVOID) });
         });
     }
-    Ok(Made { environment: made, group })
+    Ok(Made { environment: made, group, library })
 }
 
 fn priority_of(priority: i32) -> Result<Priority, Status> {

@@ -7,11 +7,14 @@ use std::ptr;
 
 use proactor::Status;
 use proactor::pool::Instance;
+use proactor::sync::RawCriticalSection;
 
 use super::environment;
 use crate::access::MODIFY_STATE;
 use crate::error;
+use crate::module;
 use crate::objects::{self, EventObject, MutexObject, SemaphoreObject};
+use crate::section::LeaveCriticalSection;
 use crate::types::*;
 
 thread_local! {
@@ -95,5 +98,27 @@ pub extern "C" fn ReleaseMutexWhenCallbackReturns(instance: environment::Instanc
     super::done(with(instance, |instance| {
         let mutex = objects::get::<MutexObject>(mutex, 0)?;
         instance.release_mutex_at_return(&mutex.0)
+    }));
+}
+
+/// `LeaveCriticalSectionWhenCallbackReturns`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn LeaveCriticalSectionWhenCallbackReturns(
+    instance: environment::Instance,
+    section: *const RawCriticalSection,
+) {
+    super::done(with(instance, |instance| {
+        // SAFETY: a section that this thread has entered, and which lasts until then, as documented.
+        instance.leave_at_return(move || unsafe { LeaveCriticalSection(section) })
+    }));
+}
+
+/// `FreeLibraryWhenCallbackReturns`.
+#[unsafe(no_mangle)]
+pub extern "C" fn FreeLibraryWhenCallbackReturns(instance: environment::Instance, module: HANDLE) {
+    super::done(with(instance, |instance| {
+        instance.free_at_return(move || {
+            module::free(module);
+        })
     }));
 }

@@ -84,8 +84,10 @@ pub(super) unsafe fn create(
     let made = unsafe { environment::read(environment, context) }?;
     let object = io_of(handle)?;
     let io = object.io().ok_or(Status::INVALID_HANDLE)?;
+    let library = made.library;
     let (number, context) = (numbers::next(), context as usize);
     let io = Io::new(io, &made.environment, move |instance, packet| {
+        let _kept = &library;
         instance::during(instance, |instance| {
             // SAFETY: by the caller's promise.
             unsafe { callback.call(instance, context as LPVOID, &packet, number) }

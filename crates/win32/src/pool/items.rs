@@ -23,6 +23,8 @@ const IN_ONE_THREAD: ULONG = WT_EXECUTEINIOTHREAD
 
 /// `LPTHREAD_START_ROUTINE`.
 pub type ItemRoutine = unsafe extern "C-unwind" fn(LPVOID) -> DWORD;
+/// `PRTL_WORK_ITEM_ROUTINE`.
+pub type NativeRoutine = unsafe extern "C-unwind" fn(LPVOID);
 
 /// What the flags ask for. Nobody is impersonated here, so nobody's place has to be taken with
 /// `WT_TRANSFER_IMPERSONATION`.
@@ -35,8 +37,13 @@ pub(super) fn how(flags: ULONG) -> How {
 }
 
 /// # Safety
-/// The routine may be called with the context.
-unsafe fn queue(routine: Option<ItemRoutine>, context: LPVOID, flags: ULONG) -> Result<(), Status> {
+/// `call` may call the routine with the context.
+pub(super) unsafe fn queue<R: Copy + Send + 'static>(
+    routine: Option<R>,
+    context: LPVOID,
+    flags: ULONG,
+    call: unsafe fn(R, LPVOID),
+) -> Result<(), Status> {
     let routine = routine.ok_or(Status::INVALID_PARAMETER)?;
     let most = (flags >> 16) as usize;
     if most > 0 {
@@ -50,7 +57,7 @@ unsafe fn queue(routine: Option<ItemRoutine>, context: LPVOID, flags: ULONG) -> 
     let context = context as usize;
     pool::submit(&environment, move |_| {
         // SAFETY: by the caller's promise.
-        unsafe { routine(context as LPVOID) };
+        unsafe { call(routine, context as LPVOID) };
     })
 }
 
@@ -61,6 +68,13 @@ pub unsafe extern "C" fn QueueUserWorkItem(
     context: LPVOID,
     flags: ULONG,
 ) -> BOOL {
+    /// # Safety
+    /// The routine may be called with the context.
+    unsafe fn call(routine: ItemRoutine, context: LPVOID) {
+        // SAFETY: by the caller's promise. What it returns is for nobody.
+        unsafe { routine(context) };
+    }
+
     // SAFETY: as documented.
-    error::succeeded(unsafe { queue(routine, context, flags) })
+    error::succeeded(unsafe { queue(routine, context, flags, call) })
 }

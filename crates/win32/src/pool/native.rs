@@ -1,6 +1,7 @@
 //! The native forms: `Tp*` and `RtlRegisterWait`, which answer with a status. The objects are those of the Win32 forms.
 
 use proactor::Status;
+use proactor::sync::RawCriticalSection;
 
 use super::environment::{Instance, SimpleCallback, TP_CALLBACK_ENVIRON};
 use super::io::{self, NativeIoCallback};
@@ -8,7 +9,7 @@ use super::registered::{self, Completion};
 use super::timer::{self, TimerCallback};
 use super::wait::{self, WaitCallback};
 use super::work::{self, WorkCallback};
-use super::{done, instance, pools};
+use super::{done, instance, items, pools};
 use crate::nt::{answer, status};
 use crate::types::*;
 
@@ -259,6 +260,40 @@ pub extern "C" fn TpCallbackReleaseSemaphoreOnCompletion(instance: Instance, sem
 #[unsafe(no_mangle)]
 pub extern "C" fn TpCallbackReleaseMutexOnCompletion(instance: Instance, mutex: HANDLE) {
     instance::ReleaseMutexWhenCallbackReturns(instance, mutex);
+}
+
+/// `TpCallbackLeaveCriticalSectionOnCompletion`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn TpCallbackLeaveCriticalSectionOnCompletion(
+    instance: Instance,
+    section: *const RawCriticalSection,
+) {
+    // SAFETY: as documented.
+    unsafe { instance::LeaveCriticalSectionWhenCallbackReturns(instance, section) };
+}
+
+/// `TpCallbackUnloadDllOnCompletion`.
+#[unsafe(no_mangle)]
+pub extern "C" fn TpCallbackUnloadDllOnCompletion(instance: Instance, module: HANDLE) {
+    instance::FreeLibraryWhenCallbackReturns(instance, module);
+}
+
+/// `RtlQueueWorkItem`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn RtlQueueWorkItem(
+    routine: Option<items::NativeRoutine>,
+    context: LPVOID,
+    flags: ULONG,
+) -> NTSTATUS {
+    /// # Safety
+    /// The routine may be called with the context.
+    unsafe fn call(routine: items::NativeRoutine, context: LPVOID) {
+        // SAFETY: by the caller's promise.
+        unsafe { routine(context) };
+    }
+
+    // SAFETY: as documented.
+    answer(unsafe { items::queue(routine, context, flags, call) })
 }
 
 /// `RtlRegisterWait`.

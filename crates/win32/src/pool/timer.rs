@@ -38,8 +38,10 @@ pub(super) unsafe fn create(
     let callback = callback.ok_or(Status::INVALID_PARAMETER)?;
     // SAFETY: by the caller's promise.
     let made = unsafe { environment::read(environment, context) }?;
+    let library = made.library;
     let (number, context) = (numbers::next(), context as usize);
     let timer = Timer::new(&made.environment, move |instance| {
+        let _kept = &library;
         // SAFETY: by the caller's promise.
         instance::during(instance, |instance| unsafe { callback(instance, context as LPVOID, number) });
     })?;

@@ -38,8 +38,10 @@ pub(super) unsafe fn create(
     let callback = callback.ok_or(Status::INVALID_PARAMETER)?;
     // SAFETY: by the caller's promise.
     let made = unsafe { environment::read(environment, context) }?;
+    let library = made.library;
     let (number, context) = (numbers::next(), context as usize);
     let wait = Wait::new(&made.environment, move |instance, how| {
+        let _kept = &library;
         // `WAIT_OBJECT_0`, `WAIT_TIMEOUT` and `WAIT_ABANDONED_0` are the statuses' own numbers.
         let how = if how.is_success() || how == Status::ABANDONED_WAIT_0 { how.raw() } else { u32::MAX };
         instance::during(instance, |instance| {

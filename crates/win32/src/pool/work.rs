@@ -36,8 +36,10 @@ pub(super) unsafe fn create(
     let callback = callback.ok_or(Status::INVALID_PARAMETER)?;
     // SAFETY: by the caller's promise.
     let made = unsafe { environment::read(environment, context) }?;
+    let library = made.library;
     let (number, context) = (numbers::next(), context as usize);
     let work = Work::new(&made.environment, move |instance| {
+        let _kept = &library;
         // SAFETY: by the caller's promise.
         instance::during(instance, |instance| unsafe { callback(instance, context as LPVOID, number) });
     })?;
@@ -91,8 +93,9 @@ pub(super) unsafe fn submit(
     let callback = callback.ok_or(Status::INVALID_PARAMETER)?;
     // SAFETY: by the caller's promise.
     let made = unsafe { environment::read(environment, context) }?;
-    let context = context as usize;
+    let (library, context) = (made.library, context as usize);
     pool::submit(&made.environment, move |instance| {
+        let _kept = &library;
         // SAFETY: by the caller's promise.
         instance::during(instance, |instance| unsafe { callback(instance, context as LPVOID) });
     })
