@@ -548,14 +548,14 @@ static int is_child(void)
     return GetEnvironmentVariableA("PROACTOR_CHILD", value, sizeof value) > 0;
 }
 
-TEST(s281_as_a_child_it_exits)
+TEST(child_that_exits)
 {
     if (is_child()) {
         ExitProcess(42);
     }
 }
 
-TEST(s281_as_a_child_it_waits)
+TEST(child_that_waits)
 {
     if (is_child()) {
         Sleep(10000);
@@ -568,7 +568,7 @@ TEST(s281_a_process_is_signalled_at_its_end_and_keeps_its_exit_code)
     PROCESS_INFORMATION information;
     DWORD code = 0;
     CHECK(SetEnvironmentVariableA("PROACTOR_CHILD", "1"));
-    CHECK(child("s281_as_a_child_it_exits", &information));
+    CHECK(child("child_that_exits", &information));
     CHECK_EQ(GetProcessId(information.hProcess), information.dwProcessId);
     CHECK_EQ(process_ended(&information), 42u);
     CHECK(GetExitCodeProcess(GetCurrentProcess(), &code));
@@ -581,7 +581,7 @@ TEST(s281_terminate_sets_the_exit_code)
     PROCESS_INFORMATION information;
     DWORD code = 0;
     CHECK(SetEnvironmentVariableA("PROACTOR_CHILD", "1"));
-    CHECK(child("s281_as_a_child_it_waits", &information));
+    CHECK(child("child_that_waits", &information));
     CHECK_EQ(WaitForSingleObject(information.hProcess, 0), (DWORD)WAIT_TIMEOUT);
     CHECK(GetExitCodeProcess(information.hProcess, &code));
     CHECK_EQ(code, STILL_RUNS);
