@@ -88,6 +88,52 @@ fn two_units_satisfy_two() {
     });
 }
 
+/// Who is called instead of a thread that sleeps.
+#[derive(Default)]
+struct Called(std::sync::atomic::AtomicU32);
+
+impl waiter::Satisfied for Called {
+    fn satisfied(&self) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_wait_without_a_thread_is_called_or_ended_and_takes_only_if_it_is_called() {
+    check(3, || {
+        let [event] = objects([AUTO]);
+        let called = Arc::new(Called::default());
+        let waiter = Arc::new(waiter::Waiter::calling(called.clone()));
+        assert!(!dispatch::take_or_call(&waiter, &event));
+        let setter = {
+            let event = event.clone();
+            thread::spawn(move || set(&event))
+        };
+        let ended = waiter.time_out();
+        if ended {
+            dispatch::untold(&waiter, &[&event]);
+        }
+        setter.join().unwrap();
+        let calls = called.0.load(std::sync::atomic::Ordering::SeqCst);
+        assert_eq!((calls, left(&event)), if ended { (0, 1) } else { (1, 0) });
+    });
+}
+
+#[test]
+fn waits_with_and_without_a_thread_share_what_is_signalled() {
+    check(3, || {
+        let [semaphore] = objects([semaphore(0)]);
+        let called = Arc::new(Called::default());
+        let without = Arc::new(waiter::Waiter::calling(called.clone()));
+        let with = any(1, &[&semaphore], Satisfied);
+        let taken = dispatch::take_or_call(&without, &semaphore);
+        release(&semaphore, 2);
+        assert_eq!(takes(with), 1);
+        let calls = called.0.load(std::sync::atomic::Ordering::SeqCst);
+        assert_eq!((taken, calls, left(&semaphore)), (false, 1, 0));
+    });
+}
+
 #[test]
 fn a_wait_for_any_of_two_signalled_at_once_takes_one() {
     check(3, || {

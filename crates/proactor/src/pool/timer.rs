@@ -91,7 +91,8 @@ impl Timer {
     /// Returns whether that had still been to come.
     ///
     /// With a `window` it may be due so much later, if another timer is due then (S412); a time on the wall clock is
-    /// then taken for a time from now. What a pool has no thread for is not lost: there is a callback for each time.
+    /// then taken for a time from now. What a pool has no thread for yet is not lost; times that
+    /// nobody could look for count once.
     ///
     /// Fails with `INVALID_PARAMETER` for a period below a millisecond and times beyond what the clock counts, with
     /// `NO_BUFS` when 2^20 timers are set by the same clock, with `INVALID_HANDLE` once its group has closed it; also
