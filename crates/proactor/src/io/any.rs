@@ -94,7 +94,7 @@ impl Io {
         self.0.link.get().is_some()
     }
 
-    /// Starts an operation that tells nobody of its end but its observer ([`observed`](super::raw::observed)), nor
+    /// Starts an operation that tells nobody of its end but its observer ([`observed`](crate::raw::observed)), nor
     /// queues a packet: `hEvent` with its lowest bit set (S021). It belongs to the thread that starts it, as one that is
     /// begun as an [`Overlapped`](crate::Overlapped).
     pub fn start_quietly<O: Operation>(&self, op: O) -> Result<Started<O>, Refused<O>> {
