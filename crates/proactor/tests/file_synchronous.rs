@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 
-use common::{asleep, eventually};
+use common::{Packets, asleep, eventually};
 use files::{TempPath, read, refusal};
 use proactor::object::{Thread, Wait, sleep};
 use proactor::{File, Modes, Port, Status, op};
@@ -164,6 +164,17 @@ fn s107_waiting_for_an_overlapped_operation_is_no_synchronous_call() {
     assert_eq!(thread.cancel_synchronous_io(), Err(Status::NOT_FOUND));
     holder.unlock(0, 1).unwrap();
     assert_eq!(caller.join().unwrap(), Ok(0));
+}
+
+#[test]
+fn s108_ending_a_call_on_a_handle_with_a_port_queues_no_packet() {
+    let path = TempPath::with(b"abc");
+    let (_holder, file, packets) = (held(&path), path.open(), Packets::new());
+    file.associate(&packets.port, 1).unwrap();
+    let (thread, caller) = waiting(&file);
+    eventually("the call can be ended", || thread.cancel_synchronous_io().is_ok());
+    assert_eq!(caller.join().unwrap(), Err(Status::CANCELLED));
+    packets.assert_none();
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn s120_closing_an_end_breaks_what_is_pending_on_it() {
     assert_eq!((packet.key, packet.status()), (1, Status::PIPE_BROKEN));
     assert_eq!(expect!(Recv, packet).tag(), 3);
     let (status, send) = refused(writer.send(op::Send::new("to nobody")));
-    assert_eq!((status, &send.into_buf()[..]), (Status::PIPE_BROKEN, &b"to nobody"[..]));
+    assert_eq!((status, &send.into_buf()[..]), (Status::PIPE_CLOSING, &b"to nobody"[..]));
     packets.assert_none();
 }
 

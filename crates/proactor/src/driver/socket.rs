@@ -13,6 +13,7 @@ use rustix::net::{
     RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendFlags, SocketAddrAny, SocketFlags,
 };
 
+use super::sendfile::without_pipe_signal;
 use crate::sync::park::timespec;
 
 type Result<T> = std::result::Result<T, Errno>;
@@ -78,7 +79,7 @@ pub(crate) fn read(fd: BorrowedFd<'_>, slices: &mut [IoSliceMut<'_>]) -> Result<
 }
 
 pub(crate) fn write(fd: BorrowedFd<'_>, slices: &[IoSlice<'_>]) -> Result<usize> {
-    retry(|| rustix::io::writev(fd, slices))
+    without_pipe_signal(|| retry(|| rustix::io::writev(fd, slices)))
 }
 
 pub(crate) fn accept(fd: BorrowedFd<'_>) -> Result<(OwnedFd, Option<SocketAddrAny>)> {

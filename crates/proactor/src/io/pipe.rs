@@ -120,7 +120,8 @@ impl Pipe {
         Ok(Peeked { bytes, available, left_of_message: 0 })
     }
 
-    /// Sends (`WriteFile`): completes with the whole count. On the end to read from: `ACCESS_DENIED`.
+    /// Sends (`WriteFile`): completes with the whole count. On the end to read from: `ACCESS_DENIED`. When the other end
+    /// is closed: `PIPE_CLOSING`, or `PIPE_BROKEN` if it was closed meanwhile.
     pub fn send(&self, send: op::Send) -> Result<Started<op::Send>, Refused<op::Send>> {
         self.0.start(send)
     }

@@ -269,6 +269,9 @@ impl Handle {
                 Ok(Begun::Pending(id))
             }
             Settled::Over(mut block, status) if status.is_error() && !always_pending => {
+                // What breaks under one that waits was closing before to one that comes.
+                let closing = block.kind == Kind::Send && status == Status::PIPE_BROKEN;
+                let status = if closing { Status::PIPE_CLOSING } else { status };
                 self.disengage(&mut block, status);
                 self.ended(Sort::of(&block));
                 Err((status, block))
