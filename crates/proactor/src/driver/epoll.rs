@@ -3,8 +3,10 @@
 //! Everything is registered once, edge-triggered, and never armed again. The kernel queues the threads that wait
 //! on a set newest first and wakes one for an event, which is the order a port wants; the event descriptor is
 //! never read: each write to it is an edge of its own.
+#![allow(unsafe_code)]
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use rustix::event::epoll;
@@ -21,6 +23,11 @@ pub(crate) const HARVEST: usize = 16;
 /// The longest a wait takes at once. The call that every kernel has counts milliseconds in 31 bits, 24 days;
 /// beyond that it is another one, which Linux has from 5.11 on and filters may forbid.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The kernel has no wait finer than that, or something between us and it (valgrind is one) hides it.
+static ONLY_MILLISECONDS: AtomicBool = AtomicBool::new(false);
+
+const _: () = assert!(size_of::<epoll::Event>() == size_of::<libc::epoll_event>());
 
 /// What the set's own event descriptor is registered as; sources never use it.
 const CALL: u64 = u64::MAX;
@@ -103,12 +110,37 @@ impl Poller {
     /// Waits for events, a call, the timeout (`None`: for ever), a signal, or a day: the caller looks at its clock
     /// and comes again.
     pub(crate) fn wait(&self, harvest: &mut Harvest, timeout: Option<Duration>) {
-        let timeout = timeout.map(|timeout| timespec(timeout.min(LONGEST)));
-        harvest.len = match epoll::wait(&self.set, &mut harvest.events[..], timeout.as_ref()) {
+        let timeout = timeout.map(|timeout| timeout.min(LONGEST));
+        let older = ONLY_MILLISECONDS.load(Relaxed);
+        let waited = if older {
+            self.wait_in_milliseconds(harvest, timeout)
+        } else {
+            epoll::wait(&self.set, &mut harvest.events[..], timeout.map(timespec).as_ref())
+        };
+        harvest.len = match waited {
             Ok(count) => count,
             Err(Errno::INTR) => 0,
+            Err(Errno::NOSYS) if !older => {
+                ONLY_MILLISECONDS.store(true, Relaxed);
+                0
+            }
             Err(error) => unreachable!("epoll_wait on a set of ours: {error}"),
         };
+    }
+
+    /// By the older call, which counts milliseconds: a wait is never shorter than asked for.
+    fn wait_in_milliseconds(&self, harvest: &mut Harvest, timeout: Option<Duration>) -> Result<usize, Errno> {
+        let milliseconds = timeout
+            .map_or(-1, |timeout| i32::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX));
+        // SAFETY: an `epoll::Event` is the kernel's structure, and there are `HARVEST` of them to be written to.
+        let count = unsafe {
+            let events = harvest.events.as_mut_ptr().cast::<libc::epoll_event>();
+            libc::epoll_wait(self.set.as_raw_fd(), events, HARVEST as i32, milliseconds)
+        };
+        usize::try_from(count).map_err(|_| {
+            let error = std::io::Error::last_os_error();
+            Errno::from_io_error(&error).unwrap_or(Errno::INVAL)
+        })
     }
 
     /// What there is, without waiting. A call is for one who waits, so it is passed on: swallowed here, nobody
@@ -173,6 +205,24 @@ mod tests {
         let poller = Poller::new().unwrap();
         poller.call();
         poller.wait(&mut Harvest::new(), Some(Duration::MAX));
+    }
+
+    #[test]
+    fn the_older_call_waits_as_well_and_never_shorter() {
+        let poller = Poller::new().unwrap();
+        let mut harvest = Harvest::new();
+        let started = std::time::Instant::now();
+        let timeout = Duration::from_micros(1_100);
+        assert_eq!(poller.wait_in_milliseconds(&mut harvest, Some(timeout)), Ok(0));
+        assert!(started.elapsed() >= timeout);
+        assert_eq!(poller.wait_in_milliseconds(&mut harvest, Some(Duration::ZERO)), Ok(0));
+        let (read, write) = rustix::pipe::pipe().unwrap();
+        poller.add(read.as_fd(), 7).unwrap();
+        rustix::io::write(&write, b"x").unwrap();
+        assert_eq!(poller.wait_in_milliseconds(&mut harvest, None), Ok(1));
+        harvest.len = 1;
+        let (token, flags) = harvest.iter().next().unwrap();
+        assert!(token == 7 && flags.contains(EventFlags::IN));
     }
 
     #[test]
