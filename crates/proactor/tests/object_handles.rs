@@ -25,6 +25,19 @@ fn is_signalled(object: &dyn Waitable) -> bool {
 }
 
 #[test]
+fn s013_the_association_signals_the_handle_although_an_operation_is_pending() {
+    let port: Port = Port::new(1).unwrap();
+    let (ours, _theirs) = Socket::pair().unwrap();
+    let _ = ours.start(op::Recv::new(vec![0; 1])).unwrap();
+    assert_eq!(wait_one(&ours, Wait::NOW).err(), Some(Status::TIMEOUT));
+    ours.associate(&port, 0).unwrap();
+    wait_one(&ours, Wait::NOW).unwrap();
+    // The next start resets it as any other.
+    let _ = ours.start(op::Recv::new(vec![0; 1])).unwrap();
+    assert_eq!(wait_one(&ours, Wait::NOW).err(), Some(Status::TIMEOUT));
+}
+
+#[test]
 fn s170_a_handle_is_signalled_reset_by_a_start_and_set_by_a_completion() {
     let (reader, writer) = Pipe::pair().unwrap();
     assert!(is_signalled(&reader) && is_signalled(&writer));

@@ -251,6 +251,12 @@ impl Handle {
         };
         let link = Link { sink: port.core().clone(), token };
         assert!(self.link.set(link).is_ok(), "only the holder of the lock sets it");
+        drop(state);
+        if self.in_flight() > 0 || self.in_flight.has_object() {
+            // S013
+            self.object();
+            self.signal();
+        }
         Ok(())
     }
 

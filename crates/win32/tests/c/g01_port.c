@@ -114,6 +114,127 @@ TEST(s009_what_was_started_before_the_association_queues_its_packet)
     CloseHandle(port);
 }
 
+static DWORD routine_error, routine_bytes, routine_calls;
+
+static void CALLBACK routine(DWORD error, DWORD bytes, OVERLAPPED *overlapped)
+{
+    (void)overlapped;
+    routine_error = error;
+    routine_bytes = bytes;
+    routine_calls++;
+}
+
+static void CALLBACK socket_routine(DWORD error, DWORD bytes, OVERLAPPED *overlapped, DWORD flags)
+{
+    (void)flags;
+    routine(error, bytes, overlapped);
+}
+
+TEST(s010_a_routine_of_before_the_association_runs_and_queues_nothing)
+{
+    HANDLE port = new_port(1);
+    struct pair p = pair();
+    OVERLAPPED overlapped = {0};
+    WSABUF buffer;
+    DWORD flags = 0;
+    char byte;
+    buffer.buf = &byte;
+    buffer.len = 1;
+    routine_calls = 0;
+    CHECK_EQ(WSARecv(p.ours, &buffer, 1, NULL, &flags, &overlapped, socket_routine), SOCKET_ERROR);
+    CHECK_ERROR(WSA_IO_PENDING);
+    associate(p.ours, port, 10);
+    CHECK_EQ(send(p.theirs, "x", 1, 0), 1);
+    CHECK_EQ(SleepEx(10000, TRUE), WAIT_IO_COMPLETION);
+    CHECK(routine_calls == 1 && routine_error == 0 && routine_bytes == 1);
+    check_nothing_queued(port);
+    close_pair(p);
+    CloseHandle(port);
+}
+
+TEST(s011_a_routine_after_the_association_is_refused)
+{
+    HANDLE port, file;
+    OVERLAPPED overlapped = {0};
+    char byte = 0;
+    wine_differs("it lets routines complete on disk files");
+    port = new_port(1);
+    file = scratch_file(FILE_FLAG_OVERLAPPED);
+    CHECK_EQ(CreateIoCompletionPort(file, port, 0, 0), port);
+    routine_calls = 0;
+    CHECK_FAILS(ReadFileEx(file, &byte, 1, &overlapped, routine), ERROR_INVALID_PARAMETER);
+    CHECK_FAILS(WriteFileEx(file, &byte, 1, &overlapped, routine), ERROR_INVALID_PARAMETER);
+    CHECK_EQ(SleepEx(0, TRUE), 0);
+    CHECK_EQ(routine_calls, 0);
+    check_nothing_queued(port);
+    CloseHandle(file);
+    CloseHandle(port);
+}
+
+TEST(s012_a_sockets_routine_after_the_association_is_refused)
+{
+    HANDLE port = new_port(1);
+    struct pair p = pair();
+    OVERLAPPED overlapped = {0};
+    WSABUF buffer;
+    DWORD flags = 0;
+    char byte = 0;
+    buffer.buf = &byte;
+    buffer.len = 1;
+    associate(p.ours, port, 12);
+    routine_calls = 0;
+    CHECK_EQ(WSARecv(p.ours, &buffer, 1, NULL, &flags, &overlapped, socket_routine), SOCKET_ERROR);
+    CHECK_ERROR(WSAEINVAL);
+    CHECK_EQ(WSASend(p.ours, &buffer, 1, NULL, 0, &overlapped, socket_routine), SOCKET_ERROR);
+    CHECK_ERROR(WSAEINVAL);
+    CHECK_EQ(SleepEx(0, TRUE), 0);
+    CHECK_EQ(routine_calls, 0);
+    close_pair(p);
+    CloseHandle(port);
+}
+
+/* The server's end of a pipe with a client that says nothing. */
+static HANDLE quiet_pipe(HANDLE *client, DWORD number)
+{
+    char name[64];
+    HANDLE server;
+    snprintf(name, sizeof name, "\\\\.\\pipe\\g01-%lu-%lu", (unsigned long)GetCurrentProcessId(),
+             (unsigned long)number);
+    server = CreateNamedPipeA(name, PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED, PIPE_TYPE_BYTE | PIPE_WAIT, 1, 4096,
+                              4096, 0, NULL);
+    CHECK(server != INVALID_HANDLE_VALUE);
+    *client = CreateFileA(name, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
+    CHECK(*client != INVALID_HANDLE_VALUE);
+    return server;
+}
+
+TEST(s013_the_association_signals_the_handle_unless_it_is_told_not_to)
+{
+    HANDLE port = new_port(1), client, server;
+    OVERLAPPED overlapped = {0};
+    char byte;
+    server = quiet_pipe(&client, 1);
+    CHECK_FAILS(ReadFile(server, &byte, 1, NULL, &overlapped), ERROR_IO_PENDING);
+    CHECK_EQ(WaitForSingleObject(server, 0), WAIT_TIMEOUT);
+    CHECK_EQ(CreateIoCompletionPort(server, port, 13, 0), port);
+    CHECK_EQ(WaitForSingleObject(server, 0), WAIT_OBJECT_0);
+    CHECK(CancelIo(server));
+    take(port);
+    CloseHandle(server);
+    CloseHandle(client);
+
+    server = quiet_pipe(&client, 2);
+    CHECK(SetFileCompletionNotificationModes(server, FILE_SKIP_SET_EVENT_ON_HANDLE));
+    CHECK_FAILS(ReadFile(server, &byte, 1, NULL, &overlapped), ERROR_IO_PENDING);
+    CHECK_EQ(CreateIoCompletionPort(server, port, 13, 0), port);
+    CHECK_EQ(WaitForSingleObject(server, 0), WAIT_TIMEOUT);
+    CHECK(CancelIo(server));
+    take(port);
+    CloseHandle(server);
+    CloseHandle(client);
+    CloseHandle(port);
+}
+
 TEST(s014_keys_may_be_zero_and_need_not_differ)
 {
     HANDLE port = new_port(1);
