@@ -585,6 +585,8 @@ fn a_killed_server_leaves_nothing_that_stands_in_the_way() {
     server.wait().unwrap();
     assert_eq!(waits.wait().status(), Status::PIPE_BROKEN);
     assert_eq!(NamedPipe::open("killed server").err(), Some(Status::OBJECT_NAME_NOT_FOUND));
+    let file = space().join("p.killed%20server");
+    assert!(file.is_dir(), "it had no time to take it away");
     let (server, client) = connected("killed server", &options().messages().first_instance());
     send(&client, "again");
     assert_eq!(recv(&server, 9).1, b"again");

@@ -31,9 +31,6 @@ mod class {
 const FILE_SYNCHRONOUS_IO_NONALERT: ULONG = 0x20;
 const FILE_ATTRIBUTE_NORMAL: ULONG = 0x80;
 const FILE_ATTRIBUTE_READONLY: ULONG = 1;
-/// `FILE_SKIP_SET_USER_EVENT_ON_FAST_IO`, of which nothing here is fast (S096).
-const NO_EVENT_ON_FAST_IO: ULONG = 4;
-
 #[repr(C)]
 struct Basic {
     created: i64,
@@ -235,9 +232,9 @@ fn associate(io: &Io, completion: &Completion) -> Result<(), Status> {
     with_port(completion.port, |port| io.associate(&port.port, completion.key))?
 }
 
+/// S095: bits that nobody knows say nothing, nor does that of an event on fast I/O, of which there is none (S096).
 fn notify(io: &Io, flags: ULONG) -> Result<(), Status> {
-    let modes = u8::try_from(flags & !NO_EVENT_ON_FAST_IO).ok().and_then(Modes::from_bits);
-    io.set_modes(modes.ok_or(Status::INVALID_PARAMETER)?)
+    io.set_modes(Modes::from_bits_truncate(flags as u8))
 }
 
 fn set_pipe(io: &Io, pipe: &Pipe) -> Result<(), Status> {

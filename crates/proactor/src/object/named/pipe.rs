@@ -8,7 +8,8 @@
 //! - Word n of a table in the file names the connection that instance n disconnected last. So a client whose other
 //!   end has gone can tell whether that was a disconnect or a close.
 //!
-//! What is left when nobody has an instance is a dead process' leftover, and goes when its name is used next.
+//! What is left when nobody has an instance is a dead process' leftover, and goes when its name is used next, or when a
+//! process opens the namespace.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -115,7 +116,7 @@ impl Place {
     /// Under the guard: what holds for all, and a place for one more.
     fn settle(&mut self, first: bool) -> Result<Slot> {
         if !space::is_held(self.file.as_fd(), 1, 0)? {
-            self.sweep();
+            unlink_sockets(&self.dir);
             self.write_header()?;
         } else if first {
             return Err(Status::ACCESS_DENIED);
@@ -271,26 +272,13 @@ impl Place {
     pub(crate) fn leave(&self, slot: Slot) {
         let guarded = guard(self.file.as_fd(), Hold::Alone).is_ok();
         let _ = space::hold_byte(self.file.as_fd(), Hold::Not, slot);
-        if guarded && self.has_instances() == Ok(false) {
-            self.sweep();
-            // In this order, so that a pipe that is found has its file.
-            let _ = rustix::fs::unlinkat(&self.dir, FILE, AtFlags::empty());
-            if let Ok(directory) = pipe_directory(&self.name) {
-                let _ = rustix::fs::unlinkat(self.space.dir(), &*directory, AtFlags::REMOVEDIR);
-            }
+        if guarded
+            && self.has_instances() == Ok(false)
+            && let Ok(directory) = pipe_directory(&self.name)
+        {
+            remove(&self.space, &directory, &self.dir);
         }
         self.unguard();
-    }
-
-    /// Takes away all sockets: nobody listens.
-    fn sweep(&self) {
-        let Ok(entries) = Dir::read_from(&self.dir) else { return };
-        for entry in entries.map_while(std::result::Result::ok) {
-            let file = entry.file_name();
-            if !matches!(file.to_bytes(), b"." | b"..") && file.to_bytes() != FILE.as_bytes() {
-                let _ = rustix::fs::unlinkat(&self.dir, file, AtFlags::empty());
-            }
-        }
     }
 
     fn unguard(&self) {
@@ -344,6 +332,36 @@ impl Place {
             in_size: number(16),
             timeout: Duration::from_millis(u64::from_le_bytes(std::array::from_fn(|i| header[24 + i]))),
         }))
+    }
+}
+
+/// Takes away the directory of a pipe if it is a dead process' leftover.
+pub(super) fn sweep(space: &Space, directory: &str) {
+    let Ok(Some((dir, file))) = open(space, directory, OFlags::empty()) else { return };
+    if space::hold_byte(file.as_fd(), Hold::Alone, GUARD) == Ok(true)
+        && space::is_held(file.as_fd(), 1, 0) == Ok(false)
+    {
+        remove(space, directory, &dir);
+    }
+    let _ = space::hold_byte(file.as_fd(), Hold::Not, GUARD);
+}
+
+/// Under the guard: nobody has an instance.
+fn remove(space: &Space, directory: &str, dir: &OwnedFd) {
+    unlink_sockets(dir);
+    // In this order, so that a pipe that is found has its file.
+    let _ = rustix::fs::unlinkat(dir, FILE, AtFlags::empty());
+    let _ = rustix::fs::unlinkat(space.dir(), directory, AtFlags::REMOVEDIR);
+}
+
+/// Nobody listens.
+fn unlink_sockets(dir: &OwnedFd) {
+    let Ok(entries) = Dir::read_from(dir) else { return };
+    for entry in entries.map_while(std::result::Result::ok) {
+        let file = entry.file_name();
+        if !matches!(file.to_bytes(), b"." | b"..") && file.to_bytes() != FILE.as_bytes() {
+            let _ = rustix::fs::unlinkat(dir, file, AtFlags::empty());
+        }
     }
 }
 

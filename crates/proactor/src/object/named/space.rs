@@ -22,6 +22,7 @@ use rustix::io::Errno;
 use super::lock::PATIENCE;
 use super::name::Name;
 use super::page;
+use super::pipe;
 use crate::status::{Result, Status};
 use crate::sync::lock::Lock;
 use crate::sync::seat;
@@ -227,6 +228,8 @@ impl Space {
             if Name::is_file_of_ours(name.as_bytes()) {
                 // Opening is sweeping; what can't be opened is none of ours, and says so when it is asked for.
                 let _ = self.open_once(name);
+            } else if name.starts_with("p.") {
+                pipe::sweep(self, name);
             }
         }
     }
