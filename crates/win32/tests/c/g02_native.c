@@ -98,7 +98,7 @@ TEST(s022_the_context_is_the_packets_value_and_none_means_no_packet)
     CHECK(CloseHandle(client) && CloseHandle(server) && CloseHandle(port));
 }
 
-TEST(s037_a_posted_packet_has_the_status_it_was_given)
+TEST(native_a_posted_packet_has_the_status_it_was_given)
 {
     HANDLE port = native_port();
     struct native packet;
@@ -130,7 +130,7 @@ TEST(s044_none_at_all_can_not_be_removed)
     FILE_IO_COMPLETION_INFORMATION entries[3];
     LARGE_INTEGER now = {.QuadPart = 0};
     ULONG removed = 77;
-    wine_differs("it waits");
+    wine_differs("it takes none, and says that all is well");
     CHECK_EQ(NtRemoveIoCompletionEx(port, entries, 0, &removed, &now, FALSE), CODE(0xc000000d));
     CHECK_EQ(removed, 77u);
     CHECK_EQ(NtSetIoCompletion(port, 1, 2, OK, 3), OK);
@@ -153,7 +153,7 @@ static DWORD WINAPI wait_for_packets(void *port)
 TEST(s069_a_wait_is_abandoned_with_its_port)
 {
     HANDLE port = native_port(), thread;
-    wine_differs("its waiters keep the port");
+    wine_differs("a waiter keeps its port");
     thread = new_thread(wait_for_packets, port);
     test_pause();
     CHECK(CloseHandle(port));
@@ -245,6 +245,43 @@ TEST(s287_minus_two_is_the_position_of_a_synchronous_file_alone)
     CHECK_EQ(NtReadFile(other, NULL, NULL, NULL, &block, buffer, 2, NULL, NULL), CODE(0xc000000d));
     CHECK_EQ(block.Information, (ULONG_PTR)0x5a5a5a5a5a5a5a5a);
     CHECK(CloseHandle(file) && CloseHandle(other));
+}
+
+TEST(s299_of_what_was_read_synchronously_nobody_is_called)
+{
+    HANDLE file = new_file("s299", 0);
+    IO_STATUS_BLOCK block;
+    LARGE_INTEGER start = {.QuadPart = 0};
+    char buffer[4];
+    wine_differs("it calls of what was read as well");
+    called = 0;
+    CHECK_EQ(NtWriteFile(file, NULL, routine, (PVOID)0x77, &block, "data", 4, &start, NULL), OK);
+    CHECK_EQ(called, 0);
+    CHECK_EQ(SleepEx(0, TRUE), (DWORD)WAIT_IO_COMPLETION);
+    CHECK_EQ(called, 1);
+    CHECK_EQ(NtReadFile(file, NULL, routine, (PVOID)0x77, &block, buffer, sizeof buffer, &start, NULL), OK);
+    CHECK_EQ(SleepEx(0, TRUE), 0u);
+    CHECK_EQ(called, 1);
+    CHECK(CloseHandle(file));
+}
+
+TEST(s321_an_overlapped_socket_is_read_at_an_offset_that_means_nothing)
+{
+    struct pair p = pair();
+    IO_STATUS_BLOCK block;
+    LARGE_INTEGER somewhere = {.QuadPart = 77}, below = {.QuadPart = -1};
+    HANDLE event = new_event(TRUE, FALSE), socket = (HANDLE)p.ours;
+    char buffer[4];
+    wine_differs("it asks for no offset");
+    CHECK_EQ(NtReadFile(socket, event, NULL, NULL, &block, buffer, sizeof buffer, NULL, NULL), CODE(0xc000000d));
+    CHECK_EQ(NtReadFile(socket, event, NULL, NULL, &block, buffer, sizeof buffer, &below, NULL), CODE(0xc000000d));
+    CHECK_EQ(NtReadFile(socket, event, NULL, NULL, &block, buffer, sizeof buffer, &somewhere, NULL), PENDING);
+    CHECK_EQ(send(p.theirs, "data", 4, 0), 4);
+    CHECK_EQ(WaitForSingleObject(event, 10000), (DWORD)WAIT_OBJECT_0);
+    CHECK_EQ(block.Status, OK);
+    CHECK_EQ(block.Information, 4u);
+    close_pair(p);
+    CHECK(CloseHandle(event));
 }
 
 TEST(s100_one_operation_is_cancelled_by_its_status_block)
