@@ -57,8 +57,8 @@ pub use diagnose::snapshot;
 pub use driver::{cgroup, file as files};
 pub use io::budget;
 pub use io::{
-    Device, DeviceKind, Ends, Events, File, How, Modes, NamedPipe, NamedPipeOptions, OpenOptions, Overlapped,
-    Peeked, Pipe, PipeModes, Ready, Refused, Share, Socket, Started, wait_named_pipe,
+    Device, DeviceKind, Events, File, How, Modes, NamedPipe, NamedPipeInfo, NamedPipeOptions, OpenOptions,
+    Overlapped, Peeked, Pipe, PipeModes, Ready, Refused, Share, Socket, Started, wait_named_pipe,
 };
 pub use object::Wait;
 pub use op::{Address, Buf, BufPool, Op, OpId, Operation};

@@ -197,7 +197,7 @@ fn s120_closing_breaks_what_is_pending_on_the_handle_and_at_the_other_end() {
 #[test]
 fn messages_keep_their_borders_and_what_is_left_of_one_comes_next() {
     let (server, client) = connected("messages", &options().messages());
-    client.set_modes_of_pipe(PipeModes::MESSAGES).unwrap();
+    client.set_pipe_modes(PipeModes::MESSAGES).unwrap();
     for (from, to) in [(&server, &client), (&client, &server)] {
         send(from, "one");
         send(from, "");
@@ -236,9 +236,9 @@ fn messages_have_no_borders_for_who_receives_bytes() {
     assert_eq!(recv(&client, 4), (Status::SUCCESS, b"abcd".to_vec()));
     assert_eq!(recv(&client, 9), (Status::SUCCESS, b"ef".to_vec()));
     assert_eq!(recv(&client, 9), (Status::SUCCESS, b"".to_vec()), "an empty message is one");
-    client.set_modes_of_pipe(PipeModes::MESSAGES).unwrap();
+    client.set_pipe_modes(PipeModes::MESSAGES).unwrap();
     assert_eq!(recv(&client, 1), (Status::BUFFER_OVERFLOW, b"g".to_vec()));
-    client.set_modes_of_pipe(PipeModes::empty()).unwrap();
+    client.set_pipe_modes(PipeModes::empty()).unwrap();
     assert_eq!(recv(&client, 5), (Status::SUCCESS, b"h".to_vec()));
 }
 
@@ -334,7 +334,7 @@ fn instances_are_counted_and_agree() {
     assert_eq!(NamedPipe::create("count", &options().inbound()).err(), Some(Status::ACCESS_DENIED));
     let two = NamedPipe::create("COUNT", &options().max_instances(9)).unwrap();
     assert_eq!((one.instances(), two.instances()), (Ok(2), Ok(2)));
-    assert_eq!(two.ends().max_instances, Some(2));
+    assert_eq!(two.info().max_instances, Some(2));
     assert_eq!(NamedPipe::create("count", &options()).err(), Some(Status::INSTANCE_NOT_AVAILABLE));
     let clients = [NamedPipe::open("count").unwrap(), NamedPipe::open("cOUNt").unwrap()];
     assert_eq!(clients[1].instances(), Ok(2));
@@ -509,7 +509,7 @@ fn role() -> Option<String> {
 fn echo(name: &str) {
     wait_named_pipe(name, Some(PATIENCE)).unwrap();
     let pipe = NamedPipe::open(name).unwrap();
-    pipe.set_modes_of_pipe(PipeModes::MESSAGES).unwrap();
+    pipe.set_pipe_modes(PipeModes::MESSAGES).unwrap();
     loop {
         let recv = pipe.begin(op::Recv::new(vec![0; 64])).unwrap().wait();
         match recv.result() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proactor::object::Waitable;
-use proactor::raw::Io;
+use proactor::raw::{self, Io};
 use proactor::{NamedPipe, NamedPipeOptions, PipeModes, Status, op, wait_named_pipe};
 
 use crate::access::{self, Rights};
@@ -267,6 +267,48 @@ pub unsafe extern "C" fn PeekNamedPipe(
     }
 }
 
+/// `TransactNamedPipe`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn TransactNamedPipe(
+    handle: HANDLE,
+    question: LPVOID,
+    question_len: DWORD,
+    answer: LPVOID,
+    room: DWORD,
+    count: *mut DWORD,
+    overlapped: *mut OVERLAPPED,
+) -> BOOL {
+    let began = pipe(handle).and_then(|object| {
+        if question.is_null() && question_len > 0 || answer.is_null() && room > 0 {
+            return Err(Status::ACCESS_VIOLATION);
+        }
+        let question = match question_len {
+            0 => Vec::new(),
+            // SAFETY: it may be read, as documented, and is copied: a cancelled answer must not leave it in use.
+            len => unsafe { std::slice::from_raw_parts(question.cast::<u8>(), len as usize) }.to_vec(),
+        };
+        object.pipe.ask(question)?;
+        // SAFETY: it may be written to until the operation ends, as documented.
+        let recv = op::Recv::new(unsafe { raw::memory(answer.cast(), room as usize) });
+        if overlapped.is_null() || object.pipe.is_synchronous() {
+            // SAFETY: NULL or an OVERLAPPED, as documented.
+            let (status, bytes) = unsafe { overlapped::perform(&object.io, recv, overlapped, true) }?;
+            return Ok(Began::Done { bytes, status });
+        }
+        // SAFETY: not NULL, and the operation's own until it ends, as documented.
+        unsafe { overlapped::start(&object.io, recv, overlapped, None) }
+    });
+    match began {
+        Ok(Began::Pending) => error::failed_with(code::ERROR_IO_PENDING),
+        Ok(Began::Done { bytes, status }) => {
+            // SAFETY: NULL or may be written to, as documented.
+            unsafe { tell(&[(count, bytes as DWORD)]) };
+            if status.is_success() { TRUE } else { error::failed(status) }
+        }
+        Err(status) => error::failed(status),
+    }
+}
+
 /// `SetNamedPipeHandleState`. Collecting is for pipes of other machines: asking for it is an error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SetNamedPipeHandleState(
@@ -289,7 +331,7 @@ pub unsafe extern "C" fn SetNamedPipeHandleState(
     }
     let granted =
         table::granted(handle).and_then(|(_, granted)| access::check(granted, FILE_WRITE_ATTRIBUTES));
-    error::succeeded(granted.and_then(|()| object.pipe.set_modes_of_pipe(modes(*mode))))
+    error::succeeded(granted.and_then(|()| object.pipe.set_pipe_modes(modes(*mode))))
 }
 
 /// Writes where something was asked for.
@@ -318,7 +360,7 @@ pub unsafe extern "C" fn GetNamedPipeInfo(
         Ok(object) => object,
         Err(status) => return error::failed(status),
     };
-    let ends = object.pipe.ends();
+    let ends = object.pipe.info();
     let kind = if ends.messages { PIPE_TYPE_MESSAGE } else { 0 };
     let end = if ends.server { PIPE_SERVER_END } else { 0 };
     let instances = ends.max_instances.map_or(PIPE_UNLIMITED_INSTANCES, DWORD::from);
@@ -338,7 +380,7 @@ fn state(handle: HANDLE) -> Result<(DWORD, DWORD), Status> {
     let object = pipe(handle)?;
     let (_, granted) = table::granted(handle)?;
     access::check(granted, FILE_READ_ATTRIBUTES)?;
-    let ends = object.pipe.ends();
+    let ends = object.pipe.info();
     let messages = if ends.modes.contains(PipeModes::MESSAGES) { PIPE_READMODE_MESSAGE } else { 0 };
     let no_wait = if ends.modes.contains(PipeModes::NO_WAIT) { PIPE_NOWAIT } else { 0 };
     Ok((messages | no_wait, object.pipe.instances()?))
@@ -409,7 +451,7 @@ unsafe fn peer(handle: HANDLE, process: *mut ULONG, of_server: bool) -> BOOL {
     if process.is_null() {
         return error::failed(Status::INVALID_PARAMETER);
     }
-    let found = pipe(handle).and_then(|object| match object.pipe.ends().server == of_server {
+    let found = pipe(handle).and_then(|object| match object.pipe.info().server == of_server {
         true => Ok(std::process::id()),
         false => object.pipe.peer_process(),
     });

@@ -38,7 +38,7 @@ pub use any::{Io, Sort};
 pub use device::{Device, DeviceKind};
 pub use file::File;
 pub use handle::Modes;
-pub use named_pipe::{Ends, NamedPipe, NamedPipeOptions, Peeked, PipeModes, wait_named_pipe};
+pub use named_pipe::{NamedPipe, NamedPipeInfo, NamedPipeOptions, Peeked, PipeModes, wait_named_pipe};
 pub use open::OpenOptions;
 pub use overlapped::Overlapped;
 pub use pipe::Pipe;

@@ -18,6 +18,8 @@ use super::handle::{Class, Facts, Handle};
 use super::started::{Refused, Started};
 use crate::object::named::pipe::{Connection, Place, Shared, Slot};
 use crate::op;
+use crate::op::block::{Flags, Route};
+use crate::op::sealed::Sealed;
 use crate::status::Status;
 use crate::sync::lock::Lock;
 use connection::Conversation;
@@ -35,27 +37,23 @@ use connection::Conversation;
 /// ```
 /// use proactor::{NamedPipe, NamedPipeOptions, op};
 ///
-/// # let directory = std::env::temp_dir().join(format!("pipes-{}", std::process::id()));
-/// # proactor::object::set_namespace(&directory)?;
-/// let server = NamedPipe::create("greetings", &NamedPipeOptions::new().messages())?;
+/// # let name = format!("greetings-{}", std::process::id());
+/// let server = NamedPipe::create(&name, &NamedPipeOptions::new().messages())?;
 /// let listen = server.begin(op::Listen::new())?;
-/// let client = NamedPipe::open("greetings")?;
+/// let client = NamedPipe::open(&name)?;
 /// assert!(listen.wait().status().is_success());
 ///
 /// let _ = client.begin(op::Send::new("hello"))?;
 /// let _ = client.begin(op::Send::new("world"))?;
 /// assert_eq!(server.begin(op::Recv::new(vec![0; 64]))?.wait().data(), b"hello");
-/// # drop(server);
-/// # let _ = std::fs::remove_dir(directory);
 /// # Ok::<(), proactor::Status>(())
 /// ```
 pub struct NamedPipe(pub(super) Arc<Handle>);
 
 handle_methods!(
     NamedPipe,
-    "# let directory = std::env::temp_dir().join(format!(\"pipes-assoc-{}\", std::process::id()));
-# proactor::object::set_namespace(&directory)?;
-let handle = proactor::NamedPipe::create(\"mine\", &proactor::NamedPipeOptions::new())?;"
+    "# let name = format!(\"associated-{}\", std::process::id());
+let handle = proactor::NamedPipe::create(&name, &proactor::NamedPipeOptions::new())?;"
 );
 
 bitflags! {
@@ -153,7 +151,7 @@ impl NamedPipeOptions {
 
 /// What a pipe is, at either end (`GetNamedPipeInfo`, `GetNamedPipeHandleState`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ends {
+pub struct NamedPipeInfo {
     /// Whether this is the server's end.
     pub server: bool,
     /// Whether what is sent at a time is one message.
@@ -264,7 +262,7 @@ impl NamedPipe {
     ///
     /// `OBJECT_NAME_NOT_FOUND` when nobody has made it; `PIPE_NOT_AVAILABLE` when no instance listens, for which
     /// [`wait_named_pipe`] waits; what a name is refused with. A client receives by bytes until
-    /// [`set_modes_of_pipe`](Self::set_modes_of_pipe).
+    /// [`set_pipe_modes`](Self::set_pipe_modes).
     pub fn open(name: &str) -> Result<NamedPipe, Status> {
         let place = Place::find(name)?;
         let (read, write) = (place.shared.outbound, place.shared.inbound);
@@ -337,6 +335,49 @@ impl NamedPipe {
         self.0.start(send)
     }
 
+    /// Sends a message to which the next receive is to be the answer: with that receive started right behind it, this is
+    /// `TransactNamedPipe`. How the send ends nobody is told; if it fails so does the receive. Does not block.
+    ///
+    /// `INVALID_PIPE_STATE` where there are no messages, `INVALID_READ_MODE` when this end does not receive by them,
+    /// `PIPE_BUSY` when something else can be received first; else as a send that fails at once.
+    ///
+    /// ```
+    /// # let name = format!("ask-{}", std::process::id());
+    /// use proactor::{NamedPipe, NamedPipeOptions, PipeModes, op};
+    ///
+    /// let server = NamedPipe::create(&name, &NamedPipeOptions::new().messages())?;
+    /// let client = NamedPipe::open(&name)?;
+    /// client.set_pipe_modes(PipeModes::MESSAGES)?;
+    /// client.ask("how much?")?;
+    /// let answer = client.begin(op::Recv::new(vec![0; 16]))?;
+    /// let question = server.begin(op::Recv::new(vec![0; 16]))?.wait();
+    /// assert_eq!(question.data(), b"how much?");
+    /// let _ = server.begin(op::Send::new("42"))?;
+    /// assert_eq!(answer.wait().data(), b"42");
+    /// # Ok::<(), proactor::Status>(())
+    /// ```
+    pub fn ask(&self, question: impl Into<op::Buf>) -> Result<(), Status> {
+        if !self.named().place.shared.messages {
+            return Err(Status::INVALID_PIPE_STATE);
+        }
+        if !self.named().modes().contains(PipeModes::MESSAGES) {
+            return Err(Status::INVALID_READ_MODE);
+        }
+        let nothing = self.peek(&mut [])?;
+        if nothing.available > 0 {
+            return Err(Status::PIPE_BUSY);
+        }
+        let mut block = op::Send::new(question).into_block();
+        if self.is_synchronous() {
+            // The receive that follows has the turn.
+            block.flags |= Flags::IN_TURN;
+        }
+        match self.0.begin(block, Route::Nobody) {
+            Ok(_) => Ok(()),
+            Err((status, _)) => Err(status),
+        }
+    }
+
     /// Completes when the other end has received all that was sent before, or is closed (`FlushFileBuffers`).
     pub fn flush(&self, flush: op::Flush) -> Result<Started<op::Flush>, Refused<op::Flush>> {
         self.0.start(flush)
@@ -360,7 +401,7 @@ impl NamedPipe {
 
     /// Says how this end receives and waits from now on (`SetNamedPipeHandleState`). `INVALID_PARAMETER` for messages
     /// where there are none.
-    pub fn set_modes_of_pipe(&self, modes: PipeModes) -> Result<(), Status> {
+    pub fn set_pipe_modes(&self, modes: PipeModes) -> Result<(), Status> {
         if modes.contains(PipeModes::MESSAGES) && !self.named().place.shared.messages {
             return Err(Status::INVALID_PARAMETER);
         }
@@ -369,11 +410,17 @@ impl NamedPipe {
     }
 
     /// What the pipe is.
-    pub fn ends(&self) -> Ends {
+    pub fn info(&self) -> NamedPipeInfo {
         let Named { place, slot, .. } = self.named();
         let Shared { messages, most, out_size, in_size, .. } = place.shared;
         let modes = self.named().modes();
-        Ends { server: slot.is_some(), messages, modes, max_instances: most, buffers: (out_size, in_size) }
+        NamedPipeInfo {
+            server: slot.is_some(),
+            messages,
+            modes,
+            max_instances: most,
+            buffers: (out_size, in_size),
+        }
     }
 
     /// How many instances the pipe has now, in all processes.

@@ -192,6 +192,8 @@ statuses! {
         [> 231 ERROR_PIPE_BUSY] [] [];
     INVALID_PIPE_STATE = 0xC000_00AD, "the pipe is not in a state that allows this",
         [= 230 ERROR_BAD_PIPE] [] [];
+    INVALID_READ_MODE = 0xC000_00B4, "the pipe is not received from by messages",
+        [> 230 ERROR_BAD_PIPE] [] [];
 
     // Connecting and addresses.
     CONNECTION_REFUSED = 0xC000_0236, "the peer refused the connection: nobody listens there",

@@ -190,7 +190,7 @@ fn standard(found: &Metadata) -> Standard {
 }
 
 fn pipe(io: &Io) -> Result<Pipe, Status> {
-    let modes = io.named_pipe().ok_or(Status::INVALID_PARAMETER)?.ends().modes;
+    let modes = io.named_pipe().ok_or(Status::INVALID_PARAMETER)?.info().modes;
     Ok(Pipe {
         read_mode: modes.contains(PipeModes::MESSAGES).into(),
         completion_mode: modes.contains(PipeModes::NO_WAIT).into(),
@@ -245,5 +245,5 @@ fn set_pipe(io: &Io, pipe: &Pipe) -> Result<(), Status> {
     let mut modes = PipeModes::empty();
     modes.set(PipeModes::MESSAGES, pipe.read_mode == 1);
     modes.set(PipeModes::NO_WAIT, pipe.completion_mode == 1);
-    named.set_modes_of_pipe(modes)
+    named.set_pipe_modes(modes)
 }

@@ -363,6 +363,54 @@ static DWORD WINAPI read_all(void *client)
     return 0;
 }
 
+static DWORD WINAPI answer_one(void *server)
+{
+    char buffer[64];
+    DWORD count;
+    CHECK(ReadFile(server, buffer, sizeof buffer, &count, NULL));
+    CHECK_EQ(count, 9u);
+    CHECK(WriteFile(server, "forty-two", 9, &count, NULL));
+    return 0;
+}
+
+TEST(pipe_a_transaction_is_a_question_and_its_answer)
+{
+    HANDLE server = server_of("ask", PIPE_ACCESS_DUPLEX, PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE);
+    HANDLE client = new_client("ask"), thread;
+    DWORD mode = PIPE_READMODE_MESSAGE, count = 77;
+    char buffer[16];
+    CHECK_FAILS(TransactNamedPipe(client, "how much?", 9, buffer, sizeof buffer, &count, NULL), ERROR_BAD_PIPE);
+    CHECK(SetNamedPipeHandleState(client, &mode, NULL, NULL));
+    thread = new_thread(answer_one, server);
+    CHECK(TransactNamedPipe(client, "how much?", 9, buffer, sizeof buffer, &count, NULL));
+    CHECK_EQ(count, 9u);
+    CHECK(memcmp(buffer, "forty-two", 9) == 0);
+    CHECK_EQ(join(thread), 0u);
+    put(server, "first");
+    CHECK_FAILS(TransactNamedPipe(client, "how much?", 9, buffer, sizeof buffer, &count, NULL), ERROR_PIPE_BUSY);
+    CHECK(CloseHandle(client) && CloseHandle(server));
+}
+
+TEST(s025_a_transaction_queues_one_packet)
+{
+    HANDLE server = new_server("ask overlapped", PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE), client, port;
+    DWORD mode = PIPE_READMODE_MESSAGE, count;
+    OVERLAPPED overlapped = {0};
+    char question[16], answer[16];
+    port = associated(server, 3);
+    client = new_client("ask overlapped");
+    CHECK(SetNamedPipeHandleState(client, &mode, NULL, NULL));
+    CHECK_FAILS(TransactNamedPipe(server, "well?", 5, answer, sizeof answer, NULL, &overlapped), ERROR_IO_PENDING);
+    CHECK(ReadFile(client, question, sizeof question, &count, NULL));
+    CHECK_EQ(count, 5u);
+    CHECK_EMPTY(port);
+    put(client, "yes");
+    CHECK_PACKET(port, 3, &overlapped, 3);
+    CHECK(memcmp(answer, "yes", 3) == 0);
+    CHECK_EMPTY(port);
+    CHECK(CloseHandle(client) && CloseHandle(server) && CloseHandle(port));
+}
+
 TEST(pipe_a_flush_returns_when_all_was_read)
 {
     HANDLE server = server_of("flush", PIPE_ACCESS_DUPLEX, PIPE_TYPE_BYTE), client = new_client("flush"), thread;
