@@ -185,6 +185,25 @@ fn s348_a_socket_without_a_peer_is_told_of_nothing() {
 }
 
 #[test]
+fn s348_who_does_not_want_to_know_is_not_told() {
+    let packets = Packets::new();
+    let (ours, address) = udp(&packets);
+    let nobody = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    ours.tell_unreachable(false).unwrap();
+    ours.set_peer(Some(&nobody.into())).unwrap();
+    pending(ours.recv(op::Recv::new(vec![0; 16])));
+    for _ in 0..3 {
+        queued(ours.send(op::Send::new("anyone?")));
+        assert_eq!(expect!(Send, packets.next()).result(), Ok(7));
+    }
+    packets.assert_none();
+    let late = UdpSocket::bind(nobody).unwrap();
+    late.send_to(b"me", address).unwrap();
+    assert_eq!(expect!(Recv, packets.next()).data(), b"me");
+    assert_eq!(Socket::pair().unwrap().0.tell_unreachable(false), Err(Status::NOT_SUPPORTED));
+}
+
+#[test]
 fn s349_a_peer_can_be_set_changed_and_taken_away() {
     let packets = Packets::new();
     let (ours, _) = udp(&packets);

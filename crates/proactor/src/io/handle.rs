@@ -76,6 +76,8 @@ bitflags! {
         const INTERNET = 64;
         /// It was disconnected for reuse, and so can be connected as well as accepted into (S375).
         const REUSED = 128;
+        /// Of a datagram socket, which is never used again: that nobody was where a datagram went is not told.
+        const UNTOLD = 128;
         /// A disconnect for reuse waits for the peer's end, and so for what there is to receive.
         const LEAVING = 256;
         /// Sending is to be shut when what waits in the queue has gone out.

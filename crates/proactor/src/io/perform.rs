@@ -56,9 +56,9 @@ pub(super) fn perform(fd: &OwnedFd, class: Class, block: &mut Block, facts: Fact
         Kind::Accept => accept(fd, block),
         Kind::Connect => connect(fd, class, block, facts),
         Kind::Disconnect => disconnect(fd, block),
-        Kind::Recv | Kind::RecvFrom if class == Class::Datagram => receive_datagram(fd, block),
+        Kind::Recv | Kind::RecvFrom if class == Class::Datagram => receive_datagram(fd, block, facts),
         Kind::Recv => receive_stream(fd, class, block, facts),
-        Kind::Send | Kind::SendTo if class == Class::Datagram => send_datagram(fd, block),
+        Kind::Send | Kind::SendTo if class == Class::Datagram => send_datagram(fd, block, facts),
         Kind::Send => send_stream(fd, class, block, facts),
         Kind::Transmit => transmit(fd, block, facts),
         _ => Step::done(Status::INVALID_PARAMETER),
@@ -171,7 +171,7 @@ pub(super) fn receive_error(error: Errno) -> Status {
     }
 }
 
-fn receive_datagram(fd: BorrowedFd<'_>, block: &mut Block) -> Step {
+fn receive_datagram(fd: BorrowedFd<'_>, block: &mut Block, facts: Facts) -> Step {
     if let Err(step) = borrow_pooled(fd, block) {
         return step;
     }
@@ -200,6 +200,8 @@ fn receive_datagram(fd: BorrowedFd<'_>, block: &mut Block) -> Step {
             Step::done(if cut { Status::BUFFER_OVERFLOW } else { Status::SUCCESS })
         }
         Err(Errno::AGAIN) => would_block(block),
+        // The kernel has told it by now, and tells it once.
+        Err(Errno::CONNREFUSED) if facts.contains(Facts::UNTOLD) => receive_datagram(fd, block, facts),
         // S348: an earlier datagram met no socket.
         Err(Errno::CONNREFUSED) => Step::done(Status::PORT_UNREACHABLE),
         Err(error) => Step::done(receive_error(error)),
@@ -317,7 +319,7 @@ fn send_error(error: Errno, class: Class, facts: Facts) -> Status {
     }
 }
 
-fn send_datagram(fd: BorrowedFd<'_>, block: &mut Block) -> Step {
+fn send_datagram(fd: BorrowedFd<'_>, block: &mut Block, facts: Facts) -> Step {
     let mut slices = [IoSlice::new(&[]); MAX_BUFS];
     let count = block.bufs.slices(0, &mut slices);
     let sent = match block.address() {
@@ -343,6 +345,7 @@ fn send_datagram(fd: BorrowedFd<'_>, block: &mut Block) -> Step {
         Err(Errno::AGAIN) => Step::Wait,
         // S349: there is no peer, or no more.
         Err(Errno::DESTADDRREQ | Errno::NOTCONN) => Step::done(Status::CONNECTION_INVALID),
+        Err(Errno::CONNREFUSED) if facts.contains(Facts::UNTOLD) => send_datagram(fd, block, facts),
         Err(Errno::CONNREFUSED) => Step::done(Status::PORT_UNREACHABLE),
         Err(error) => Step::done(receive_error(error)),
     }

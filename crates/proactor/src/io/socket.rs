@@ -268,6 +268,16 @@ impl Socket {
         Ok(())
     }
 
+    /// Whether an operation is told that an earlier datagram met no socket (`SIO_UDP_CONNRESET`, S348), as it is until
+    /// this says otherwise. `NOT_SUPPORTED` by what is no datagram socket.
+    pub fn tell_unreachable(&self, told: bool) -> Result<(), Status> {
+        if self.0.class != Class::Datagram {
+            return Err(Status::NOT_SUPPORTED);
+        }
+        self.0.state.lock().facts.set(Facts::UNTOLD, !told);
+        Ok(())
+    }
+
     /// Says what is to come beside each datagram that is received with
     /// [`with_control`](op::RecvFrom::with_control), and nothing else (`IP_PKTINFO` and its like, S351). It holds for
     /// datagrams that come from now on. `NOT_SUPPORTED` by a socket that is not a datagram socket of the Internet.

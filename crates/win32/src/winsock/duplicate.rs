@@ -15,6 +15,7 @@ use super::answer::{self, Answer, Fault};
 use super::numbers::*;
 use super::protocol;
 use super::socket::{SocketObject, find};
+use crate::table::{self, HandleFlags};
 use crate::types::*;
 
 /// Marks a description that stands for a socket.
@@ -86,7 +87,10 @@ fn descriptor_of(process: DWORD, number: c_int) -> Answer<OwnedFd> {
 /// The socket that a ticket stands for.
 pub fn redeem(ticket: Ticket) -> Answer<SOCKET> {
     if ticket.process == std::process::id() {
-        return find(ticket.handle as SOCKET).map_err(|_| Fault(WSAEINVAL))?.enter();
+        let socket = find(ticket.handle as SOCKET).map_err(|_| Fault(WSAEINVAL))?;
+        let handle = table::duplicate(ticket.handle as SOCKET, HandleFlags::empty())?;
+        socket.note(handle);
+        return Ok(handle);
     }
     let socket = Socket::from_fd(descriptor_of(ticket.process, ticket.descriptor)?);
     let socket = match socket {

@@ -180,7 +180,7 @@ unsafe fn control(handle: SOCKET, socket: &SocketObject, command: DWORD, areas: 
                 if socket.is_stream() {
                     return Err(Fault(WSAEOPNOTSUPP));
                 }
-                socket.told_of_resets.store(areas.read::<u32>()? != 0, Relaxed);
+                socket.socket.tell_unreachable(areas.read::<u32>()? != 0)?;
                 Ok(0)
             }
             SIO_BASE_HANDLE => areas.write(handle & !3),

@@ -276,7 +276,10 @@ pub unsafe extern "C" fn WSAGetOverlappedResult(
         if !object.knows(socket) {
             return Err(Fault(WSAENOTSOCK));
         }
-        if overlapped.is_null() || count.is_null() || flags.is_null() {
+        if overlapped.is_null() {
+            return Err(Fault(WSA_INVALID_PARAMETER));
+        }
+        if count.is_null() || flags.is_null() {
             return Err(Fault(WSAEFAULT));
         }
         // SAFETY: none is NULL, and an OVERLAPPED as documented.

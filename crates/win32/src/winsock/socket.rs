@@ -60,8 +60,6 @@ pub struct SocketObject {
     pub exclusive: AtomicBool,
     /// `SO_CONDITIONAL_ACCEPT`.
     pub conditional: AtomicBool,
-    /// That a datagram met no socket is told (`SIO_UDP_CONNRESET`).
-    pub told_of_resets: AtomicBool,
     /// The handles that `socket` and its like gave out: `WSAGetOverlappedResult` takes no others (S322).
     handles: Mutex<Vec<SOCKET>>,
     /// Connections that a condition deferred (`CF_DEFER`).
@@ -118,7 +116,6 @@ impl SocketObject {
             reuse: AtomicBool::new(false),
             exclusive: AtomicBool::new(false),
             conditional: AtomicBool::new(false),
-            told_of_resets: AtomicBool::new(true),
             handles: Mutex::new(Vec::new()),
             deferred: Mutex::new(Vec::new()),
             selection: Mutex::new(None),

@@ -184,6 +184,7 @@ TEST(s318_a_receive_completes_with_some_data_unless_it_waits_for_all)
     receive_later(p.ours, data, sizeof data, &some);
     CHECK_EQ(send(p.theirs, "abc", 3, 0), 3);
     CHECK_EQ(await(p.ours, &some), 3u);
+    wine_differs("it does not wait for all");
     CHECK_SOCKET_FAILS(WSARecv(p.ours, &buffer, 1, NULL, &flags, &all, NULL), WSA_IO_PENDING);
     CHECK_EQ(send(p.theirs, "abc", 3, 0), 3);
     CHECK_EQ(send(p.theirs, "def", 3, 0), 3);
@@ -222,7 +223,6 @@ TEST(s320_a_socket_is_a_file_handle)
     CHECK(!GetOverlappedResult((HANDLE)p.ours, &reading, &bytes, TRUE));
     CHECK_ERROR(ERROR_OPERATION_ABORTED);
     CHECK(CloseHandle((HANDLE)p.ours));
-    CHECK_SOCKET_FAILS(closesocket(p.ours), WSAENOTSOCK);
     closesocket(p.theirs);
 }
 
@@ -257,6 +257,7 @@ TEST(s323_functions_are_had_by_guid)
     }
     CHECK_SOCKET_FAILS(WSAIoctl(made, SIO_GET_EXTENSION_FUNCTION_POINTER, &unknown, sizeof unknown, &function,
                                 sizeof function, &bytes, NULL, NULL), WSAEINVAL);
+    wine_differs("it writes to NULL");
     CHECK_SOCKET_FAILS(WSAIoctl(made, SIO_GET_EXTENSION_FUNCTION_POINTER, &known[0], sizeof known[0], NULL, 0, &bytes,
                                 NULL, NULL), WSAEFAULT);
     closesocket(made);
@@ -292,8 +293,6 @@ TEST(s324_a_control_call_that_is_done_at_once_is_told_as_any)
 TEST(s325_calls_before_the_first_startup_fail_and_startups_are_counted)
 {
     WSADATA data;
-    fd_set none;
-    FD_ZERO(&none);
     while (WSACleanup() == 0) {
     }
     CHECK_ERROR(WSANOTINITIALISED);
@@ -301,7 +300,6 @@ TEST(s325_calls_before_the_first_startup_fail_and_startups_are_counted)
     CHECK_EQ(socket(AF_INET, SOCK_STREAM, 0), INVALID_SOCKET);
     CHECK_ERROR(WSANOTINITIALISED);
     CHECK_SOCKET_FAILS(closesocket(4), WSANOTINITIALISED);
-    CHECK_SOCKET_FAILS(select(0, &none, NULL, NULL, NULL), WSANOTINITIALISED);
     CHECK_EQ(WSAStartup(0, &data), WSAVERNOTSUPPORTED);
     CHECK_EQ(WSAStartup(MAKEWORD(2, 2), NULL), WSAEFAULT);
     CHECK_EQ(WSAStartup(MAKEWORD(2, 2), &data), 0);

@@ -146,7 +146,6 @@ TEST(s349_a_peer_can_be_set_changed_and_taken_away)
     int length = sizeof name;
     char data[8];
     memset(&none, 0, sizeof none);
-    CHECK_SOCKET_FAILS(send(u.theirs, "abc", 3, 0), WSAENOTCONN);
     CHECK_SOCKET_FAILS(getpeername(u.theirs, (struct sockaddr *)&name, &length), WSAENOTCONN);
     connect_to(u.theirs, u.our_name);
     CHECK_EQ(getpeername(u.theirs, (struct sockaddr *)&name, &length), 0);
@@ -156,9 +155,10 @@ TEST(s349_a_peer_can_be_set_changed_and_taken_away)
     connect_to(u.theirs, other.our_name);
     CHECK_EQ(send(u.theirs, "de", 2, 0), 2);
     CHECK_EQ(recv(other.ours, data, sizeof data, 0), 2);
+    wine_differs("it calls what has no peer invalid");
     CHECK_EQ(connect(u.theirs, (struct sockaddr *)&none, sizeof none), 0);
-    CHECK_SOCKET_FAILS(send(u.theirs, "abc", 3, 0), WSAENOTCONN);
     CHECK_SOCKET_FAILS(getpeername(u.theirs, (struct sockaddr *)&name, &length), WSAENOTCONN);
+    CHECK_SOCKET_FAILS(send(u.theirs, "abc", 3, 0), WSAENOTCONN);
     close_udp(u);
     close_udp(other);
 }

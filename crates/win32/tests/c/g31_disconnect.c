@@ -127,8 +127,10 @@ TEST(s382_closing_without_lingering_resets)
     char data[8];
     struct linger linger = {0, 0};
     int length = sizeof linger;
+    OVERLAPPED overlapped = {0};
+    receive_later(p.theirs, data, sizeof data, &overlapped);
     close_with_reset(p.ours);
-    CHECK_SOCKET_FAILS(recv(p.theirs, data, sizeof data, 0), WSAECONNRESET);
+    CHECK_EQ(await_failure(p.theirs, &overlapped), (DWORD)WSAECONNRESET);
     closesocket(p.theirs);
     p = pair();
     linger.l_onoff = 1;
@@ -160,7 +162,7 @@ TEST(s118_closing_a_socket_aborts_what_waits_on_it)
     receive_later(p.ours, data, sizeof data, &overlapped);
     closesocket(p.ours);
     CHECK_FAILED_PACKET(port, 8, &overlapped, ERROR_CONNECTION_ABORTED);
-    CHECK_EQ(overlapped.Internal, (ULONG_PTR)STATUS_CONNECTION_ABORTED);
+    CHECK_EQ((NTSTATUS)overlapped.Internal, STATUS_CONNECTION_ABORTED);
     closesocket(p.theirs);
     CloseHandle(port);
 }

@@ -2,11 +2,15 @@
 #ifndef PROACTOR_TEST_SOCK_H
 #define PROACTOR_TEST_SOCK_H
 
-/* The statuses come from a header of their own. */
+#define _WIN32_WINNT 0x0A00
+/* All statuses are in a header of their own. */
 #define WIN32_NO_STATUS
-#include "help.h"
+#include <winsock2.h>
+#include <windows.h>
 #undef WIN32_NO_STATUS
 #include <ntstatus.h>
+
+#include "help.h"
 
 /* The function that a GUID stands for. */
 static UNUSED void *extension(SOCKET socket, GUID guid)
