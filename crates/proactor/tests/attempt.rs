@@ -5,6 +5,7 @@ mod common;
 use std::net::{SocketAddr, TcpListener};
 
 use common::{PATIENCE, Packets, eventually};
+use proactor::object::Thread;
 use proactor::{Address, Ready, Socket, Status, op};
 
 fn listener() -> (Socket, Address) {
@@ -99,6 +100,29 @@ fn s024_a_connect_that_is_waited_for_queues_no_packet_and_needs_no_address() {
     assert_eq!(client.peer_addr().unwrap(), address);
     assert_eq!(client.connect_and_wait(&address), Err(Status::CONNECTION_ACTIVE));
     packets.assert_none();
+}
+
+#[test]
+fn s372_calls_run_in_a_connect_that_is_waited_for() {
+    let (listener, address) = listener();
+    listener.listen_for(1).unwrap();
+    // Nobody accepts, and more than have room come.
+    let crowd: Vec<_> = (0..8).map(|_| Socket::stream(&address).unwrap()).collect();
+    crowd.iter().for_each(|client| client.connect_in_background(&address).unwrap());
+    let late = Socket::stream(&address).unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| {
+            tell.send(Thread::current()).unwrap();
+            late.connect_and_wait(&address)
+        });
+        let (ran, runs) = std::sync::mpsc::channel();
+        told.recv().unwrap().queue_apc(move || ran.send(()).unwrap()).unwrap();
+        runs.recv_timeout(PATIENCE).unwrap();
+        late.close().unwrap();
+        let ended = waiter.join().unwrap();
+        assert!(matches!(ended, Err(Status::CANCELLED | Status::INVALID_HANDLE)), "{ended:?}");
+    });
 }
 
 #[test]
