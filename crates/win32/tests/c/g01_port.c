@@ -210,9 +210,11 @@ static HANDLE quiet_pipe(HANDLE *client, DWORD number)
 
 TEST(s013_the_association_signals_the_handle_unless_it_is_told_not_to)
 {
-    HANDLE port = new_port(1), client, server;
+    HANDLE port, client, server;
     OVERLAPPED overlapped = {0};
     char byte;
+    wine_differs("its older versions leave the handle as it is");
+    port = new_port(1);
     server = quiet_pipe(&client, 1);
     CHECK_FAILS(ReadFile(server, &byte, 1, NULL, &overlapped), ERROR_IO_PENDING);
     CHECK_EQ(WaitForSingleObject(server, 0), WAIT_TIMEOUT);
