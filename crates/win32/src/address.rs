@@ -23,7 +23,10 @@ unsafe fn wait(
     size: usize,
     timeout: Option<Duration>,
 ) -> Result<(), Status> {
-    if address.is_null() || compare.is_null() || !matches!(size, 1 | 2 | 4 | 8) || address.addr() % size != 0
+    if address.is_null()
+        || compare.is_null()
+        || !matches!(size, 1 | 2 | 4 | 8)
+        || !address.addr().is_multiple_of(size)
     {
         return Err(Status::INVALID_PARAMETER);
     }

@@ -52,7 +52,8 @@ fn of_error(number: DWORD) -> Option<&'static str> {
     let known = |status: Status| status.name().map(|_| status.message());
     match number {
         10_000..12_000 => known(Status::from_winsock(number)),
-        0 => None,
+        // No Win32 error has more than 16 bits.
+        0 | 0x1_0000.. => None,
         _ => known(Status::from_win32(number)),
     }
     .or_else(|| OTHERS.iter().find(|(other, _)| *other == number).map(|(_, sentence)| *sentence))

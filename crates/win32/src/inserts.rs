@@ -117,7 +117,7 @@ impl Inserts {
     /// There are as many as are asked for, each of what its format says.
     pub unsafe fn text(&mut self, number: usize, format: Option<&str>) -> Result<String, Status> {
         let format = Format::parse(format.unwrap_or("s")).ok_or(Status::INVALID_PARAMETER)?;
-        // SAFETY: by the caller's promise, here and below.
+        // SAFETY: by the caller's promise.
         let value = unsafe { self.value(number) }?;
         let text = match format.kind {
             's' | 'S' => {
@@ -126,6 +126,7 @@ impl Inserts {
                     Size::Long => true,
                     _ => self.wide == (format.kind == 's'),
                 };
+                // SAFETY: by the caller's promise.
                 unsafe { string(value, wide, format.precision) }
             }
             'c' | 'C' => {

@@ -236,7 +236,7 @@ pub unsafe extern "C" fn VirtualProtect(
 
 /// `VirtualLock`: as much as RLIMIT_MEMLOCK allows; more fails with `ERROR_WORKING_SET_QUOTA`.
 #[unsafe(no_mangle)]
-pub extern "C" fn VirtualLock(address: LPVOID, size: usize) -> BOOL {
+pub unsafe extern "C" fn VirtualLock(address: LPVOID, size: usize) -> BOOL {
     const ERROR_WORKING_SET_QUOTA: DWORD = 1453;
     // SAFETY: the kernel says whether there are such pages; nothing is changed in them.
     if unsafe { libc::mlock(address, size) } == 0 {
@@ -248,7 +248,7 @@ pub extern "C" fn VirtualLock(address: LPVOID, size: usize) -> BOOL {
 
 /// `VirtualUnlock`.
 #[unsafe(no_mangle)]
-pub extern "C" fn VirtualUnlock(address: LPVOID, size: usize) -> BOOL {
+pub unsafe extern "C" fn VirtualUnlock(address: LPVOID, size: usize) -> BOOL {
     const ERROR_NOT_LOCKED: DWORD = 158;
     // SAFETY: as above.
     if unsafe { libc::munlock(address, size) } == 0 { TRUE } else { error::failed_with(ERROR_NOT_LOCKED) }

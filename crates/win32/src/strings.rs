@@ -114,10 +114,10 @@ pub unsafe extern "C" fn lstrcatW(to: *mut WCHAR, from: *const WCHAR) -> *mut WC
 /// # Safety
 /// Each is NULL, which comes first, or ends with a zero.
 unsafe fn compare(one: *const c_char, other: *const c_char, fold: bool) -> i32 {
-    // SAFETY: by the caller's promise.
     let text = |text: *const c_char| match text.is_null() {
         true => None,
         false => {
+            // SAFETY: by the caller's promise.
             let bytes = unsafe { slice::from_raw_parts(text.cast::<u8>(), length(text)) };
             let text = String::from_utf8_lossy(bytes);
             Some(if fold { text.to_lowercase() } else { text.into_owned() })
@@ -129,10 +129,10 @@ unsafe fn compare(one: *const c_char, other: *const c_char, fold: bool) -> i32 {
 /// # Safety
 /// As [`compare`].
 unsafe fn compare_wide(one: *const WCHAR, other: *const WCHAR, fold: bool) -> i32 {
-    // SAFETY: by the caller's promise.
     let text = |text: *const WCHAR| match text.is_null() {
         true => None,
         false => {
+            // SAFETY: by the caller's promise.
             let text = String::from_utf16_lossy(unsafe { slice::from_raw_parts(text, length(text)) });
             Some(if fold { text.to_lowercase() } else { text })
         }
@@ -205,7 +205,7 @@ fn is_known(page: u32) -> Result<(), DWORD> {
 }
 
 fn translated(result: Result<i32, DWORD>) -> i32 {
-    result.unwrap_or_else(|error| error::failed_with(error))
+    result.unwrap_or_else(error::failed_with)
 }
 
 /// `MultiByteToWideChar`: from UTF-8, whichever of the system's code pages is asked for.
@@ -225,7 +225,7 @@ pub unsafe extern "C" fn MultiByteToWideChar(
         if flags & !allowed != 0 {
             return Err(code::ERROR_INVALID_FLAGS);
         }
-        // SAFETY: text and room as documented, here and below.
+        // SAFETY: text and room as documented.
         let bytes = unsafe { given(text.cast::<u8>(), count) }?;
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text.into(),
@@ -233,6 +233,7 @@ pub unsafe extern "C" fn MultiByteToWideChar(
             Err(_) => String::from_utf8_lossy(bytes),
         };
         let units: Vec<u16> = text.encode_utf16().collect();
+        // SAFETY: as above.
         unsafe { put(&units, wide, room) }
     };
     translated(translate())
@@ -259,7 +260,7 @@ pub unsafe extern "C" fn WideCharToMultiByte(
         if flags & !(WC_ERR_INVALID_CHARS | WC_NO_BEST_FIT_CHARS) != 0 {
             return Err(code::ERROR_INVALID_FLAGS);
         }
-        // SAFETY: text and room as documented, here and below.
+        // SAFETY: text and room as documented.
         let units = unsafe { given(wide, count) }?;
         let text = match String::from_utf16(units) {
             Ok(text) => text,
@@ -267,8 +268,10 @@ pub unsafe extern "C" fn WideCharToMultiByte(
             Err(_) => String::from_utf16_lossy(units),
         };
         if !used_default.is_null() {
+            // SAFETY: not NULL, and an answer's place as documented.
             unsafe { used_default.write(FALSE) };
         }
+        // SAFETY: as above.
         unsafe { put(text.as_bytes(), bytes.cast(), room) }
     };
     translated(translate())
