@@ -150,6 +150,7 @@ WINBASEAPI BOOL WINAPI CreateProcessW(LPCWSTR lpApplicationName, LPWSTR lpComman
 #else
 #define CreateProcess CreateProcessA
 #endif
+WINBASEAPI DWORD WINAPI GetProcessIdOfThread(HANDLE Thread);
 
 PROACTOR_END_C
 

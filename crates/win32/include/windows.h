@@ -27,6 +27,7 @@
 #include "wct.h"
 
 #ifndef WIN32_LEAN_AND_MEAN
+#include "mmsystem.h"
 #include "winsock2.h"
 #endif
 

@@ -1,0 +1,2 @@
+/* mmsystem.h in another spelling. */
+#include "mmsystem.h"

@@ -1,0 +1,2 @@
+/* timeapi.h in another spelling. */
+#include "timeapi.h"
