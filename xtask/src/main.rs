@@ -1,4 +1,4 @@
-//! What a contributor runs: `cargo xtask test`, `lint`, `house`, `licences`, `semantics`, `bench`, `soak`.
+//! What a contributor runs: `cargo xtask test`, `lint`, `house`, `licences`, `semantics`, `bench`, `soak`, `win32`.
 //!
 //! One file a subcommand. Each returns `Ok` or one sentence that says what failed; what led to it has been printed
 //! by then. Nothing here needs more than Rust itself, so that it is built in seconds.
@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod house;
+mod install;
 mod licences;
 mod lint;
 mod needs;
@@ -19,6 +20,7 @@ mod statements;
 mod tally;
 mod test;
 mod watch;
+mod win32;
 mod workspace;
 
 /// The work around the code: testing it, and keeping its rules.
@@ -41,6 +43,7 @@ enum Task {
     Semantics(semantics::Args),
     Bench(bench::Args),
     Soak(bench::Soak),
+    Win32(win32::Args),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Task::Semantics(args) => semantics::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Soak(args) => bench::soak(&args),
+        Task::Win32(args) => win32::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,12 +4,15 @@
 mod company;
 #[path = "headers/compile.rs"]
 mod compile;
+#[path = "headers/exports.rs"]
+mod exports;
 #[path = "headers/parse.rs"]
 mod parse;
 #[path = "headers/table.rs"]
 mod table;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use compile::{Compiler, INCLUDES, MINGW, OURS, include_folder};
 use parse::Declared;
@@ -80,14 +83,13 @@ fn accepted(compiler: Compiler, source: &str, flags: &[&str]) -> Option<String> 
     compiler.refuses(source, &flags).map(|why| format!("{why}\nin:\n{source}"))
 }
 
-/// Each header is the only one in its source; with wide characters of 16 bits and UNICODE too.
+/// Each header is the only one in its source; all of them once more with wide characters of 16 bits and UNICODE.
 fn every_header_compiles_alone(compiler: Compiler) {
-    let mut found = Vec::new();
-    for header in parse::headers(&include_folder()) {
-        let source = format!("#include \"{}\"\n", header.display());
-        found.extend(accepted(compiler, &source, &[]));
-        found.extend(accepted(compiler, &source, &["-fshort-wchar", "-DUNICODE", "-D_UNICODE"]));
-    }
+    let alone = |header: PathBuf| accepted(compiler, &format!("#include \"{}\"\n", header.display()), &[]);
+    let mut found: Vec<String> = parse::headers(&include_folder()).into_iter().filter_map(alone).collect();
+    let wide = ["-fshort-wchar", "-DUNICODE", "-D_UNICODE"];
+    let all = format!("{INCLUDES}#include <tchar.h>\n#include <strsafe.h>\n");
+    found.extend(accepted(compiler, &all, &wide));
     nothing_in(&found);
 }
 
