@@ -83,13 +83,13 @@ impl Compiler {
         (!output.status.success()).then(|| format!("{self:?} {flags:?}: {said}"))
     }
 
-    /// What all headers together become before compilation.
-    pub fn preprocessed(self) -> String {
+    /// What a source becomes before compilation.
+    pub fn preprocessed(self, source: &str) -> String {
         let mut command = self.command(&[]);
         command.args(["-E", "-P", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let mut input = child.stdin.take().expect("there is a pipe");
-        input.write_all(INCLUDES.as_bytes()).unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        input.write_all(source.as_bytes()).unwrap_or_else(|error| panic!("{command:?}: {error}"));
         drop(input);
         let output = child.wait_with_output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         assert!(output.status.success(), "{command:?} ended with {}", output.status);

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::compile::include_folder;
+use crate::compile::{INCLUDES, OURS, include_folder};
 use crate::nothing_in;
 use crate::parse::{self, Declared};
 
@@ -69,10 +69,11 @@ fn listed() -> BTreeMap<String, String> {
     found
 }
 
-/// All words of all headers: what an inline function or a macro is found by.
+/// All words of all headers, before and after their macros are expanded: what an inline function is found by.
 fn words() -> BTreeSet<String> {
     let read = |path: PathBuf| fs::read_to_string(path).expect("a header can be read");
-    let text: String = parse::headers(&include_folder()).into_iter().map(read).collect();
+    let mut text: String = parse::headers(&include_folder()).into_iter().map(read).collect();
+    text += &OURS[0].preprocessed(&format!("{INCLUDES}#include <strsafe.h>\n"));
     text.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_owned).collect()
 }
 
