@@ -333,46 +333,6 @@ NTSYSAPI NTSTATUS NTAPI RtlDeregisterWaitEx(HANDLE WaitHandle, HANDLE Completion
 NTSYSAPI NTSTATUS NTAPI NtYieldExecution(VOID);
 NTSYSAPI DECLSPEC_NORETURN VOID NTAPI RtlExitUserThread(NTSTATUS Status);
 
-typedef ULONG LOGICAL;
-NTSYSAPI NTSTATUS NTAPI TpAllocPool(PTP_POOL *PoolReturn, PVOID Reserved);
-NTSYSAPI VOID NTAPI TpReleasePool(PTP_POOL Pool);
-NTSYSAPI VOID NTAPI TpSetPoolMaxThreads(PTP_POOL Pool, ULONG MaxThreads);
-NTSYSAPI NTSTATUS NTAPI TpSetPoolMinThreads(PTP_POOL Pool, ULONG MinThreads);
-NTSYSAPI NTSTATUS NTAPI TpAllocCleanupGroup(PTP_CLEANUP_GROUP *CleanupGroupReturn);
-NTSYSAPI VOID NTAPI TpReleaseCleanupGroupMembers(PTP_CLEANUP_GROUP CleanupGroup, LOGICAL CancelPendingCallbacks, PVOID
-                                                 CleanupParameter);
-NTSYSAPI VOID NTAPI TpReleaseCleanupGroup(PTP_CLEANUP_GROUP CleanupGroup);
-NTSYSAPI NTSTATUS NTAPI TpSimpleTryPost(PTP_SIMPLE_CALLBACK Callback, PVOID Context, PTP_CALLBACK_ENVIRON
-                                        CallbackEnviron);
-NTSYSAPI NTSTATUS NTAPI TpAllocWork(PTP_WORK *WorkReturn, PTP_WORK_CALLBACK Callback, PVOID Context,
-                                    PTP_CALLBACK_ENVIRON CallbackEnviron);
-NTSYSAPI VOID NTAPI TpPostWork(PTP_WORK Work);
-NTSYSAPI VOID NTAPI TpWaitForWork(PTP_WORK Work, LOGICAL CancelPendingCallbacks);
-NTSYSAPI VOID NTAPI TpReleaseWork(PTP_WORK Work);
-NTSYSAPI NTSTATUS NTAPI TpAllocTimer(PTP_TIMER *Timer, PTP_TIMER_CALLBACK Callback, PVOID Context,
-                                     PTP_CALLBACK_ENVIRON CallbackEnviron);
-NTSYSAPI VOID NTAPI TpSetTimer(PTP_TIMER Timer, PLARGE_INTEGER DueTime, LONG Period, LONG WindowLength);
-NTSYSAPI LOGICAL NTAPI TpIsTimerSet(PTP_TIMER Timer);
-NTSYSAPI VOID NTAPI TpWaitForTimer(PTP_TIMER Timer, LOGICAL CancelPendingCallbacks);
-NTSYSAPI VOID NTAPI TpReleaseTimer(PTP_TIMER Timer);
-NTSYSAPI NTSTATUS NTAPI TpAllocWait(PTP_WAIT *WaitReturn, PTP_WAIT_CALLBACK Callback, PVOID Context,
-                                    PTP_CALLBACK_ENVIRON CallbackEnviron);
-NTSYSAPI VOID NTAPI TpSetWait(PTP_WAIT Wait, HANDLE Handle, PLARGE_INTEGER Timeout);
-NTSYSAPI VOID NTAPI TpWaitForWait(PTP_WAIT Wait, LOGICAL CancelPendingCallbacks);
-NTSYSAPI VOID NTAPI TpReleaseWait(PTP_WAIT Wait);
-NTSYSAPI NTSTATUS NTAPI TpAllocIoCompletion(PTP_IO *IoReturn, HANDLE File, PTP_IO_CALLBACK Callback, PVOID Context,
-                                            PTP_CALLBACK_ENVIRON CallbackEnviron);
-NTSYSAPI VOID NTAPI TpStartAsyncIoOperation(PTP_IO Io);
-NTSYSAPI VOID NTAPI TpCancelAsyncIoOperation(PTP_IO Io);
-NTSYSAPI VOID NTAPI TpWaitForIoCompletion(PTP_IO Io, LOGICAL CancelPendingCallbacks);
-NTSYSAPI VOID NTAPI TpReleaseIoCompletion(PTP_IO Io);
-NTSYSAPI NTSTATUS NTAPI TpCallbackMayRunLong(PTP_CALLBACK_INSTANCE Instance);
-NTSYSAPI VOID NTAPI TpDisassociateCallback(PTP_CALLBACK_INSTANCE Instance);
-NTSYSAPI VOID NTAPI TpCallbackSetEventOnCompletion(PTP_CALLBACK_INSTANCE Instance, HANDLE Event);
-NTSYSAPI VOID NTAPI TpCallbackReleaseSemaphoreOnCompletion(PTP_CALLBACK_INSTANCE Instance, HANDLE Semaphore, ULONG
-                                                           ReleaseCount);
-NTSYSAPI VOID NTAPI TpCallbackReleaseMutexOnCompletion(PTP_CALLBACK_INSTANCE Instance, HANDLE Mutex);
-
 PROACTOR_END_C
 
 #endif
