@@ -161,11 +161,13 @@ unsafe fn fill(
     // SAFETY: by the caller's promise, here and below.
     let message = unsafe { &mut *message };
     if let Some(sender) = sender {
+        // SAFETY: the same.
         unsafe { address::write_to(sender, message.name, &raw mut message.namelen) };
     }
     let mut flags = if cut { MSG_TRUNC } else { 0 };
     let area = match message.Control.buf.is_null() {
         true => &mut [],
+        // SAFETY: the same.
         false => unsafe { std::slice::from_raw_parts_mut(message.Control.buf, message.Control.len as usize) },
     };
     let (len, short) = control.map_or((0, false), |control| write(control, v6, area));

@@ -66,6 +66,7 @@ pub unsafe extern "C" fn proactor_select(
         // SAFETY: sets and time as documented, here and below.
         let sets = [(reading, READABLE), (writing, Ready::WRITE), (exceptional, EXCEPTIONAL)]
             .map(|(set, wanted)| (unsafe { Set::of(set) }, wanted));
+        // SAFETY: the same.
         let time = timeout(unsafe { time.as_ref() })?;
         let mut asked: Vec<(SOCKET, Arc<SocketObject>, Ready)> = Vec::new();
         for (set, wanted) in &sets {

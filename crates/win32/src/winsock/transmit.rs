@@ -60,14 +60,15 @@ pub unsafe extern "C" fn TransmitFile(
         }
         let mut transmit = match file {
             NULL => op::Transmit::new(),
-            // SAFETY: an OVERLAPPED as documented.
             file if !overlapped.is_null() => {
+                // SAFETY: an OVERLAPPED as documented.
                 part(file, len, |_| unsafe { overlapped::offset_of(overlapped) })?
             }
             file => part(file, len, File::position)?,
         };
         // SAFETY: NULL or as documented.
         if let Some(around) = unsafe { around.as_ref() } {
+            // SAFETY: the same.
             transmit = unsafe { surround(transmit, around) }?;
         }
         if flags & REUSE != 0 {

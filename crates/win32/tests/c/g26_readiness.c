@@ -81,6 +81,7 @@ TEST(polling_tells_the_same)
     list[0].events = POLLRDNORM;
     EVENTUALLY(WSAPoll(list, 1, 10) == 1 && (list[0].revents & (POLLRDNORM | POLLHUP)));
     CHECK_SOCKET_FAILS(WSAPoll(NULL, 0, 0), WSAEINVAL);
+    wine_differs("it may be asked for what is told anyway");
     list[0].events = POLLERR;
     CHECK_SOCKET_FAILS(WSAPoll(list, 1, 0), WSAEINVAL);
     closesocket(p.ours);
