@@ -356,6 +356,35 @@ mod tests {
     }
 
     #[test]
+    fn a_handle_stays_its_object_whatever_others_close() {
+        let stale = Mutex::new(Vec::new());
+        let turn = |closed: &Arc<AtomicUsize>, number: usize| {
+            let mine: Arc<dyn Object> = Arc::new(Thing(closed.clone()));
+            let handle = insert(mine.clone()).unwrap();
+            let second = duplicate(handle, HandleFlags::empty()).unwrap();
+            let old = {
+                let stale = lock(&stale);
+                stale.get(number * 7919 % stale.len().max(1)).copied()
+            };
+            let is_over = |old| close(old).is_err() && object(old).is_err() && !still_open(old);
+            assert!(old.is_none_or(is_over), "{old:#x?} is long closed");
+            close(handle).unwrap();
+            assert!(Arc::ptr_eq(&object(second).unwrap(), &mine));
+            close(second).unwrap();
+            lock(&stale).extend([handle, second]);
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let closed = Arc::new(AtomicUsize::new(0));
+                    (0..5000).for_each(|number| turn(&closed, number));
+                    assert_eq!(closed.load(Relaxed), 5000, "each object has ended once");
+                });
+            }
+        });
+    }
+
+    #[test]
     fn any_number_may_be_asked_for() {
         let numbers = [0, 1, 2, 3, usize::MAX, usize::MAX - 1, 1 << 31, 1 << 40, (1 << 31) - 4, 0x7ff_fffc];
         for handle in numbers {

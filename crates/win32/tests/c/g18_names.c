@@ -299,25 +299,31 @@ TEST(names_lead_nowhere)
     }
 }
 
+/* The compiler's libraries for Windows do not have it. */
+static BOOL compare_handles(HANDLE one, HANDLE other)
+{
+#ifdef __linux__
+    return CompareObjectHandles(one, other);
+#else
+    FARPROC compare = GetProcAddress(GetModuleHandleA("kernelbase.dll"), "CompareObjectHandles");
+    CHECK(compare != NULL);
+    return ((BOOL(WINAPI *)(HANDLE, HANDLE))(void *)compare)(one, other);
+#endif
+}
+
 TEST(handles_to_one_object_are_told_from_others)
 {
-    BOOL(WINAPI * compare)(HANDLE, HANDLE);
     const char *name = unique("compared");
     HANDLE first = CreateEventA(NULL, TRUE, TRUE, name), second = OpenEventA(SYNCHRONIZE, FALSE, name);
     HANDLE other = event(TRUE, TRUE), copy;
-#ifdef __linux__
-    compare = CompareObjectHandles;
-#else
-    compare = (BOOL(WINAPI *)(HANDLE, HANDLE))(void *)GetProcAddress(GetModuleHandleA("kernelbase.dll"),
-                                                                     "CompareObjectHandles");
-#endif
-    CHECK(first != NULL && second != NULL && compare != NULL);
+    CHECK(first != NULL && second != NULL);
     CHECK(DuplicateHandle(GetCurrentProcess(), other, GetCurrentProcess(), &copy, 0, FALSE, DUPLICATE_SAME_ACCESS));
-    CHECK(compare(first, second) && compare(other, copy) && compare(GetCurrentThread(), GetCurrentThread()));
-    CHECK_FAILS(compare(first, other), ERROR_NOT_SAME_OBJECT);
-    CHECK_FAILS(compare(other, GetCurrentProcess()), ERROR_NOT_SAME_OBJECT);
-    CHECK_FAILS(compare(first, WILD), ERROR_INVALID_HANDLE);
-    CHECK_FAILS(compare(NULL, first), ERROR_INVALID_HANDLE);
+    CHECK(compare_handles(first, second) && compare_handles(other, copy));
+    CHECK(compare_handles(GetCurrentThread(), GetCurrentThread()));
+    CHECK_FAILS(compare_handles(first, other), ERROR_NOT_SAME_OBJECT);
+    CHECK_FAILS(compare_handles(other, GetCurrentProcess()), ERROR_NOT_SAME_OBJECT);
+    CHECK_FAILS(compare_handles(first, WILD), ERROR_INVALID_HANDLE);
+    CHECK_FAILS(compare_handles(NULL, first), ERROR_INVALID_HANDLE);
     CloseHandle(first);
     CloseHandle(second);
     CloseHandle(other);
@@ -340,4 +346,115 @@ TEST(what_is_no_handle_is_not_duplicated)
     CHECK_FAILS(DuplicateHandle(held, held, process, &target, 0, FALSE, DUPLICATE_SAME_ACCESS),
                 ERROR_INVALID_HANDLE);
     CloseHandle(held);
+}
+
+/* This test once more, in a process of its own that is told a name. */
+static HANDLE start_child(const char *test, const char *name)
+{
+    char program[MAX_PATH], line[MAX_PATH + 100];
+    STARTUPINFOA how = {0};
+    PROCESS_INFORMATION child;
+    how.cb = sizeof how;
+    CHECK(GetModuleFileNameA(NULL, program, sizeof program) > 0);
+    snprintf(line, sizeof line, "\"%s\" %s", program, test);
+    CHECK(SetEnvironmentVariableA("PROACTOR_TEST_NAME", name));
+    CHECK(CreateProcessA(program, line, NULL, NULL, FALSE, 0, NULL, NULL, &how, &child));
+    CHECK(SetEnvironmentVariableA("PROACTOR_TEST_NAME", NULL));
+    CHECK(CloseHandle(child.hThread));
+    return child.hProcess;
+}
+
+static BOOL is_child(char *name, DWORD size)
+{
+    return GetEnvironmentVariableA("PROACTOR_TEST_NAME", name, size) > 0;
+}
+
+static DWORD finish_process(HANDLE process)
+{
+    DWORD code;
+    CHECK_EQ(WaitForSingleObject(process, PATIENCE), WAIT_OBJECT_0);
+    CHECK(GetExitCodeProcess(process, &code));
+    CHECK(CloseHandle(process));
+    return code;
+}
+
+TEST(s191_a_mutex_whose_process_ends_is_abandoned)
+{
+    char name[200];
+    HANDLE lock;
+    if (is_child(name, sizeof name)) {
+        lock = OpenMutexA(SYNCHRONIZE, FALSE, name);
+        _Exit(lock != NULL && WaitForSingleObject(lock, PATIENCE) == WAIT_OBJECT_0 ? 7 : 1);
+    }
+    snprintf(name, sizeof name, "%s", unique("s191"));
+    lock = CreateMutexA(NULL, FALSE, name);
+    CHECK(lock != NULL);
+    CHECK_EQ(finish_process(start_child("s191_a_mutex_whose_process_ends_is_abandoned", name)), 7);
+    CHECK_EQ(WaitForSingleObject(lock, PATIENCE), WAIT_ABANDONED);
+    CHECK(ReleaseMutex(lock));
+    CloseHandle(lock);
+}
+
+TEST(processes_meet_at_names)
+{
+    char name[200], second[220];
+    HANDLE asked, answered, child;
+    if (is_child(name, sizeof name)) {
+        snprintf(second, sizeof second, "%s, answered", name);
+        asked = OpenEventA(SYNCHRONIZE, FALSE, name);
+        answered = CreateSemaphoreA(NULL, 0, 9, second);
+        CHECK(asked != NULL && answered != NULL && GetLastError() == ERROR_ALREADY_EXISTS);
+        CHECK_EQ(WaitForSingleObject(asked, PATIENCE), WAIT_OBJECT_0);
+        _Exit(ReleaseSemaphore(answered, 5, NULL) ? 7 : 1);
+    }
+    snprintf(name, sizeof name, "%s", unique("processes"));
+    snprintf(second, sizeof second, "%s, answered", name);
+    asked = CreateEventA(NULL, FALSE, FALSE, name);
+    answered = CreateSemaphoreA(NULL, 0, 9, second);
+    CHECK(asked != NULL && answered != NULL);
+    child = start_child("processes_meet_at_names", name);
+    CHECK(SetEvent(asked));
+    CHECK_EQ(WaitForSingleObject(answered, PATIENCE), WAIT_OBJECT_0);
+    CHECK_EQ(finish_process(child), 7);
+    CHECK(takes(answered) && takes(answered) && takes(answered) && takes(answered) && !takes(answered));
+    CloseHandle(asked);
+    CloseHandle(answered);
+}
+
+/* Numbers of all sizes, the same in each run. */
+static HANDLE any_number(unsigned long long *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return (HANDLE)(ULONG_PTR)(*state >> (*state & 63));
+}
+
+TEST(any_number_may_be_given_for_a_handle)
+{
+    unsigned long long state = 88172645463325252ull;
+    int turn;
+    only_ours("a number may be one of the system's own handles there");
+    for (turn = 0; turn < 20000; turn++) {
+        HANDLE number = any_number(&state), pair[2], copy = NULL;
+        DWORD flags, waited;
+        LARGE_INTEGER due = {0};
+        pair[0] = number;
+        pair[1] = any_number(&state);
+        waited = WaitForSingleObject(number, 0);
+        CHECK(waited == WAIT_FAILED || waited == WAIT_TIMEOUT || waited == WAIT_OBJECT_0);
+        WaitForMultipleObjects(2, pair, turn & 1, 0);
+        SignalObjectAndWait(number, pair[1], 0, TRUE);
+        CHECK(!SetEvent(number) && !ResetEvent(number) && !PulseEvent(number));
+        CHECK(!ReleaseMutex(number) && !ReleaseSemaphore(number, 1, NULL));
+        CHECK(!SetWaitableTimer(number, &due, 0, NULL, NULL, FALSE) && !CancelWaitableTimer(number));
+        GetHandleInformation(number, &flags);
+        compare_handles(number, pair[1]);
+        if (DuplicateHandle(GetCurrentProcess(), number, GetCurrentProcess(), &copy, 0, FALSE,
+                            DUPLICATE_SAME_ACCESS)) {
+            CHECK(CloseHandle(copy));
+        }
+        CHECK(!DuplicateHandle(GetCurrentProcess(), GetCurrentThread(), number, &copy, 0, FALSE, 0) ||
+              CloseHandle(copy));
+    }
 }
