@@ -22,6 +22,9 @@ pub fn close(handle: HANDLE) -> Result<(), Status> {
 
 /// Whether a handle is to this process, the only one whose handles can be had.
 fn check_process(process: HANDLE) -> Result<(), Status> {
+    if process == CURRENT_PROCESS {
+        return Ok(());
+    }
     match objects::get::<ProcessObject>(process, 0)?.0.id() {
         id if id == std::process::id() => Ok(()),
         _ => Err(Status::NOT_SUPPORTED),
