@@ -253,10 +253,12 @@ pub unsafe fn in_the_call(
     if overlapped.is_null() {
         return act();
     }
-    // SAFETY: by the caller's promise, which lasts until this call returns, here and below.
+    // SAFETY: by the caller's promise, which lasts until this call returns.
     let (event, _) = if signals { unsafe { take_event(overlapped) }? } else { (None, false) };
+    // SAFETY: by the caller's promise.
     unsafe { preset(overlapped) };
     let (status, bytes) = act()?;
+    // SAFETY: by the caller's promise.
     unsafe { write_end(overlapped, status, bytes) };
     if let Some(event) = event {
         event.set();

@@ -45,7 +45,7 @@ pub unsafe extern "C" fn LockFileEx(
     {
         return error::failed(Status::INVALID_PARAMETER);
     }
-    // SAFETY: not NULL, and an OVERLAPPED as documented, here and below.
+    // SAFETY: not NULL, and an OVERLAPPED as documented.
     let (offset, len) = (unsafe { overlapped::offset_of(overlapped) }, wide(len_low, len_high));
     let exclusive = flags & LOCKFILE_EXCLUSIVE_LOCK != 0;
     let lock = if exclusive { op::Lock::exclusive(offset, len) } else { op::Lock::shared(offset, len) };
@@ -53,9 +53,11 @@ pub unsafe extern "C" fn LockFileEx(
     let began = file(handle, SOME_DATA).and_then(|file| {
         let io = proactor::raw::Io::from(file);
         if io.is_synchronous() {
+            // SAFETY: an OVERLAPPED as documented.
             let (status, bytes) = unsafe { overlapped::perform(&io, lock, overlapped, true) }?;
             return Ok(Began::Done { status, bytes });
         }
+        // SAFETY: an OVERLAPPED as documented.
         unsafe { overlapped::start(&io, lock, overlapped, None) }
     });
     match began {

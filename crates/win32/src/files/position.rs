@@ -28,8 +28,8 @@ fn size(handle: HANDLE) -> Result<u64, Status> {
     }
 }
 
-/// Moves the position; the error is a Win32 one, for a negative one has a name of its own.
-fn seek(handle: HANDLE, by: i64, from: DWORD) -> Result<u64, DWORD> {
+/// Moves the position, up to `most`; the error is a Win32 one, for a negative one has a name of its own.
+fn seek(handle: HANDLE, by: i64, from: DWORD, most: u64) -> Result<u64, DWORD> {
     if !matches!(from, FILE_BEGIN | FILE_CURRENT | FILE_END) {
         return Err(code::ERROR_INVALID_PARAMETER);
     }
@@ -44,6 +44,9 @@ fn seek(handle: HANDLE, by: i64, from: DWORD) -> Result<u64, DWORD> {
                 _ => file.len().map_err(failed)?,
             };
             let position = base.checked_add_signed(by).ok_or(ERROR_NEGATIVE_SEEK)?;
+            if position > most {
+                return Err(code::ERROR_INVALID_PARAMETER);
+            }
             file.set_position(position).map_err(failed)?;
             Ok(position)
         }
@@ -118,7 +121,7 @@ pub unsafe extern "C" fn SetFilePointerEx(
     position_out: *mut LARGE_INTEGER,
     from: DWORD,
 ) -> BOOL {
-    match seek(handle, by, from) {
+    match seek(handle, by, from, u64::MAX) {
         Ok(position) => {
             if !position_out.is_null() {
                 // SAFETY: may be written to, as documented.
@@ -138,12 +141,9 @@ pub unsafe extern "C" fn SetFilePointer(handle: HANDLE, low: LONG, high: *mut LO
         // SAFETY: may be read and written, as documented.
         false => (i64::from(unsafe { *high }) << 32) | i64::from(low as u32),
     };
-    match seek(handle, by, from) {
-        // Without a place for the upper half there must be none. What was moved stays so, as on Windows.
-        Ok(position) if high.is_null() && position > u64::from(u32::MAX) => {
-            error::set(code::ERROR_INVALID_PARAMETER);
-            INVALID_SET_FILE_POINTER
-        }
+    // Without a place for the upper half there must be none.
+    let most = if high.is_null() { u32::MAX.into() } else { u64::MAX };
+    match seek(handle, by, from, most) {
         Ok(position) => {
             if !high.is_null() {
                 // SAFETY: as above.

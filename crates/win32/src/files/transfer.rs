@@ -84,10 +84,11 @@ unsafe fn go(io: &Io, way: Way, buf: Buf, how: How) -> Result<Began, Status> {
 /// # Safety
 /// As [`go`].
 unsafe fn begin<O: proactor::Operation>(io: &Io, op: O, how: How) -> Result<Began, Status> {
-    // SAFETY: by the caller's promise, in each case.
     match how {
+        // SAFETY: by the caller's promise.
         How::Overlapped(overlapped) => unsafe { overlapped::start(io, op, overlapped, None) },
         How::Now(overlapped, signals) => {
+            // SAFETY: by the caller's promise.
             let (status, bytes) = unsafe { overlapped::perform(io, op, overlapped, signals) }?;
             Ok(Began::Done { bytes, status })
         }
@@ -97,6 +98,7 @@ unsafe fn begin<O: proactor::Operation>(io: &Io, op: O, how: How) -> Result<Bega
                 // SAFETY: the routine is the caller's, to be called so with the OVERLAPPED it was given with.
                 unsafe { overlapped::call_routine(routine, status, bytes, address) }
             };
+            // SAFETY: by the caller's promise.
             unsafe { overlapped::start_with_routine(io, op, overlapped, None, call) }?;
             Ok(Began::Pending)
         }
@@ -115,10 +117,11 @@ unsafe fn on_device(
 ) -> Result<Began, Status> {
     let len = len as usize;
     let act = || {
-        // SAFETY: by the caller's promise; no bytes are nowhere.
         let moved = match way {
             _ if len == 0 => Ok(0),
+            // SAFETY: by the caller's promise.
             Way::Read => device.0.read(unsafe { std::slice::from_raw_parts_mut(buffer.cast(), len) }),
+            // SAFETY: by the caller's promise.
             Way::Write => device.0.write(unsafe { std::slice::from_raw_parts(buffer.cast::<u8>(), len) }),
         };
         Ok(match moved {
@@ -143,21 +146,25 @@ unsafe fn transfer(
     count: *mut DWORD,
     overlapped: *mut OVERLAPPED,
 ) -> BOOL {
-    // SAFETY: by the caller's promise, here and below.
     let tell = |bytes: usize| {
         if !count.is_null() {
+            // SAFETY: by the caller's promise.
             unsafe { count.write(bytes as DWORD) };
         }
     };
     tell(0);
     let began = target(handle, way.rights()).and_then(|target| {
+        // SAFETY: by the caller's promise.
         let buf = unsafe { way.memory(buffer, len) }?;
         match target {
+            // SAFETY: by the caller's promise.
             Target::Device(device) => unsafe { on_device(&device, way, (buffer, len), (overlapped, true)) },
             Target::Io(object) => match object.io() {
+                // SAFETY: by the caller's promise.
                 Some(io) if io.is_synchronous() => unsafe { go(io, way, buf, How::Now(overlapped, true)) },
                 // S283
                 Some(_) if overlapped.is_null() => Err(Status::INVALID_PARAMETER),
+                // SAFETY: by the caller's promise.
                 Some(io) => unsafe { go(io, way, buf, How::Overlapped(overlapped)) },
                 None => Err(Status::OBJECT_TYPE_MISMATCH),
             },
@@ -216,16 +223,19 @@ unsafe fn transfer_with_routine(
         return error::failed(Status::INVALID_PARAMETER);
     };
     let began = target(handle, way.rights()).and_then(|target| {
-        // SAFETY: by the caller's promise, here and below.
+        // SAFETY: by the caller's promise.
         let buf = unsafe { way.memory(buffer, len) }?;
         let done = match target {
             Target::Io(object) => match object.io() {
                 Some(io) if !io.is_synchronous() => {
+                    // SAFETY: by the caller's promise.
                     return unsafe { go(io, way, buf, How::Routine(overlapped, routine)) }.map(|_| ());
                 }
+                // SAFETY: by the caller's promise.
                 Some(io) => unsafe { go(io, way, buf, How::Now(overlapped, false)) }?,
                 None => return Err(Status::OBJECT_TYPE_MISMATCH),
             },
+            // SAFETY: by the caller's promise.
             Target::Device(device) => unsafe { on_device(&device, way, (buffer, len), (overlapped, false)) }?,
         };
         // What was performed in the call has its routine called all the same, in the next alertable wait.

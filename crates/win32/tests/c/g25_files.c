@@ -470,6 +470,10 @@ TEST(s302_a_pointer_beyond_the_end_changes_no_size)
     CHECK_EQ(now.QuadPart, 77);
     CHECK_FAILS(SetFilePointerEx(file, by, &now, 3), ERROR_INVALID_PARAMETER);
     CHECK_EQ(position(file), 0x100000005LL);
+    if (!test_under_wine()) {
+        CHECK_EQ(SetFilePointer(file, 0, NULL, FILE_CURRENT), INVALID_SET_FILE_POINTER);
+        CHECK_ERROR(ERROR_INVALID_PARAMETER);
+    }
     CloseHandle(file);
 }
 
