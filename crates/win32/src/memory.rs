@@ -36,8 +36,10 @@ fn regions() -> MutexGuard<'static, BTreeMap<usize, Region>> {
     REGIONS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn page() -> usize {
-    rustix::param::page_size()
+/// The size of a page.
+pub fn page() -> usize {
+    // SAFETY: it only tells.
+    unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
 }
 
 /// What a protection is to Linux. Guard pages and caching rules are not known.

@@ -38,7 +38,7 @@ pub unsafe extern "C" fn GetSystemInfo(info: *mut SYSTEM_INFO) {
     let told = SYSTEM_INFO {
         wProcessorArchitecture: architecture,
         wReserved: 0,
-        dwPageSize: rustix::param::page_size() as DWORD,
+        dwPageSize: crate::memory::page() as DWORD,
         lpMinimumApplicationAddress: 0x1_0000,
         lpMaximumApplicationAddress: 0x7fff_fffe_ffff,
         dwActiveProcessorMask: usize::MAX >> (64 - processors),

@@ -1,7 +1,5 @@
 //! Clocks: since the system was started, since 1601, and the counter for measuring.
 
-use rustix::time::{ClockId, clock_gettime};
-
 use crate::types::*;
 
 /// From 1601 to 1970, in seconds.
@@ -10,14 +8,16 @@ const TO_1970: i64 = 11_644_473_600;
 pub const PER_SECOND: i64 = 10_000_000;
 
 /// A clock in 100 ns.
-fn hundreds(clock: ClockId) -> i64 {
-    let now = clock_gettime(clock);
+fn hundreds(clock: libc::clockid_t) -> i64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: there is room for what is told, and these clocks are always there.
+    unsafe { libc::clock_gettime(clock, &raw mut now) };
     now.tv_sec * PER_SECOND + now.tv_nsec / 100
 }
 
 /// Now, as a FILETIME's number.
 pub fn file_time_now() -> u64 {
-    (hundreds(ClockId::Realtime) + TO_1970 * PER_SECOND).cast_unsigned()
+    (hundreds(libc::CLOCK_REALTIME) + TO_1970 * PER_SECOND).cast_unsigned()
 }
 
 /// A FILETIME's number as seconds since 1970 and nanoseconds.
@@ -41,7 +41,7 @@ impl FILETIME {
 /// `GetTickCount64`: milliseconds since the system was started, those included in which it slept.
 #[unsafe(no_mangle)]
 pub extern "C" fn GetTickCount64() -> u64 {
-    (hundreds(ClockId::Boottime) / 10_000).cast_unsigned()
+    (hundreds(libc::CLOCK_BOOTTIME) / 10_000).cast_unsigned()
 }
 
 /// `GetTickCount`: the same in 32 bits.
@@ -75,7 +75,7 @@ pub extern "C" fn timeEndPeriod(milliseconds: u32) -> u32 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn QueryPerformanceCounter(count: *mut LARGE_INTEGER) -> BOOL {
     // SAFETY: a number's place, as documented.
-    unsafe { count.write(hundreds(ClockId::Monotonic)) };
+    unsafe { count.write(hundreds(libc::CLOCK_MONOTONIC)) };
     TRUE
 }
 
