@@ -164,6 +164,9 @@ static void connected(struct connection *connection)
 
 static void completed(struct connection *connection, BOOL succeeded, DWORD bytes)
 {
+    if (succeeded && connection->operation == SENDING) {
+        InterlockedExchangeAdd64(&echoed, bytes);
+    }
     if (!succeeded || stopping) {
         int go_on = connection->operation == ACCEPTING;
         free_connection(connection);
@@ -188,7 +191,6 @@ static void completed(struct connection *connection, BOOL succeeded, DWORD bytes
         break;
     case SENDING:
         connection->sent += bytes;
-        InterlockedExchangeAdd64(&echoed, bytes);
         if (connection->sent < connection->received) {
             start_send(connection);
         } else {
