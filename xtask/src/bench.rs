@@ -15,7 +15,7 @@ use crate::workspace::{Outcome, cargo, metadata, root};
 /// Peers are in the workspace `bench`, which nothing else builds.
 #[derive(Parser)]
 pub struct Args {
-    /// What to measure: hostile, idle, objects
+    /// What to measure: hostile, idle, objects, win32
     name: String,
     /// Whether it runs, not how well
     #[arg(long)]
@@ -44,12 +44,20 @@ pub struct Soak {
 /// What is measured beside a peer.
 const WITH_PEER: &[&str] = &["hostile", "idle"];
 
+/// The face for C beside the core: a program of the workspace `bench`.
+const FACE: &str = "win32";
+
 pub fn run(args: &Args) -> Outcome {
     let folder = target()?;
+    if args.name == FACE {
+        let mut command = Command::new(peers(&folder)?.join("win32-bench"));
+        command.args(args.quick.then_some("--quick")).args(&args.rest);
+        return succeeds(command, "bench win32");
+    }
     let mut command = program(&folder, Profile::Release)?;
     command.args(["bench", &args.name]);
     if WITH_PEER.contains(&args.name.as_str()) {
-        command.arg("--tokio").arg(peer(&folder)?);
+        command.arg("--tokio").arg(peers(&folder)?.join("tokio-echo"));
     }
     command.args(args.quick.then_some("--quick")).args(&args.rest);
     succeeds(command, &format!("bench {}", args.name))
@@ -87,13 +95,13 @@ fn program(target: &Path, profile: Profile) -> Outcome<Command> {
     Ok(with_all_files(&Command::new(target.join(place))))
 }
 
-/// The peer, built in its own workspace and in a folder of its own.
-fn peer(target: &Path) -> Outcome<PathBuf> {
+/// The peers, built in their own workspace and in a folder of its own.
+fn peers(target: &Path) -> Outcome<PathBuf> {
     let folder = target.join("bench");
     let mut build = cargo(&["build", "--release", "--locked"]);
     build.current_dir(root().join("bench")).env("CARGO_TARGET_DIR", &folder);
     succeeds(build, "the build of the peers")?;
-    Ok(folder.join("release/tokio-echo"))
+    Ok(folder.join("release"))
 }
 
 fn succeeds(mut command: Command, what: &str) -> Outcome {
