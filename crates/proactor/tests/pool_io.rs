@@ -73,7 +73,7 @@ fn s397_a_refused_operation_is_taken_back() {
 }
 
 #[test]
-fn s397_what_is_done_at_once_where_packets_are_skipped_is_taken_back() {
+fn s397_what_is_done_at_once_is_taken_back_s099_where_packets_are_skipped() {
     let bound = Bound::new(&Environment::new());
     bound.reader.set_modes(Modes::SKIP_COMPLETION_PORT_ON_SUCCESS).unwrap();
     bound.send("ping");
