@@ -22,6 +22,8 @@ NTSYSAPI NTSTATUS NTAPI NtWriteFile(HANDLE, HANDLE, PIO_APC_ROUTINE, PVOID, PIO_
                                     PLARGE_INTEGER, PULONG);
 NTSYSAPI NTSTATUS NTAPI NtSetInformationFile(HANDLE, PIO_STATUS_BLOCK, PVOID, ULONG, FILE_INFORMATION_CLASS);
 NTSYSAPI NTSTATUS NTAPI NtCancelIoFileEx(HANDLE, PIO_STATUS_BLOCK, PIO_STATUS_BLOCK);
+NTSYSAPI NTSTATUS NTAPI NtCancelIoFile(HANDLE, PIO_STATUS_BLOCK);
+NTSYSAPI NTSTATUS NTAPI NtFlushBuffersFile(HANDLE, PIO_STATUS_BLOCK);
 #endif
 
 #define OK ((NTSTATUS)0)
@@ -29,6 +31,8 @@ NTSYSAPI NTSTATUS NTAPI NtCancelIoFileEx(HANDLE, PIO_STATUS_BLOCK, PIO_STATUS_BL
 #define CODE(value) ((NTSTATUS)(value))
 
 /* Classes that not every header names. */
+#define STANDARD_CLASS ((FILE_INFORMATION_CLASS)5)
+#define END_OF_FILE_CLASS ((FILE_INFORMATION_CLASS)20)
 #define POSITION_CLASS ((FILE_INFORMATION_CLASS)14)
 #define COMPLETION_CLASS ((FILE_INFORMATION_CLASS)30)
 #define NOTIFICATION_CLASS ((FILE_INFORMATION_CLASS)41)
@@ -311,4 +315,55 @@ TEST(s389_a_status_is_an_error_of_win32)
     CHECK_EQ(RtlNtStatusToDosError(CODE(0x80000005)), (ULONG)ERROR_MORE_DATA);
     CHECK_EQ(RtlNtStatusToDosError(CODE(0xc000014b)), (ULONG)ERROR_BROKEN_PIPE);
     CHECK_EQ(RtlNtStatusToDosError(CODE(0xc0ffee00)), (ULONG)ERROR_MR_MID_NOT_FOUND);
+}
+
+TEST(native_a_file_tells_what_it_is_and_takes_what_it_is_told)
+{
+    HANDLE file = new_file("told", 0);
+    IO_STATUS_BLOCK block;
+    LARGE_INTEGER number;
+    struct {
+        LARGE_INTEGER allocated, end;
+        ULONG links;
+        BOOLEAN pending, directory;
+    } standard;
+    CHECK_EQ(NtWriteFile(file, NULL, NULL, NULL, &block, "0123456789", 10, NULL, NULL), OK);
+    CHECK_EQ(NtFlushBuffersFile(file, &block), OK);
+    memset(&standard, 0x5a, sizeof standard);
+    CHECK_EQ(NtQueryInformationFile(file, &block, &standard, sizeof standard, STANDARD_CLASS), OK);
+    CHECK_EQ(block.Information, sizeof standard);
+    CHECK_EQ(standard.end.QuadPart, 10);
+    CHECK_EQ(standard.links, 1u);
+    CHECK(!standard.pending && !standard.directory);
+    CHECK_EQ(NtQueryInformationFile(file, &block, &number, sizeof number, POSITION_CLASS), OK);
+    CHECK_EQ(number.QuadPart, 10);
+    number.QuadPart = 4;
+    CHECK_EQ(NtSetInformationFile(file, &block, &number, sizeof number, END_OF_FILE_CLASS), OK);
+    CHECK_EQ(GetFileSize(file, NULL), 4u);
+    CHECK_EQ(NtQueryInformationFile(file, &block, &number, 4, POSITION_CLASS), CODE(0xc0000004));
+    CHECK_EQ(NtQueryInformationFile((HANDLE)0x7ff0, &block, &number, sizeof number, POSITION_CLASS), CODE(0xc0000008));
+    CHECK(CloseHandle(file));
+}
+
+TEST(native_handles_that_are_none_are_refused)
+{
+    HANDLE event = new_event(TRUE, FALSE), port = native_port();
+    HANDLE handles[] = {NULL, (HANDLE)0x7ff0, event, port};
+    IO_STATUS_BLOCK block;
+    LARGE_INTEGER start = {.QuadPart = 0};
+    ULONG_PTR key, value;
+    char byte;
+    for (size_t turn = 0; turn < sizeof handles / sizeof *handles; turn++) {
+        NTSTATUS wanted = turn < 2 ? CODE(0xc0000008) : CODE(0xc0000024);
+        CHECK_EQ(NtReadFile(handles[turn], NULL, NULL, NULL, &block, &byte, 1, &start, NULL), wanted);
+        CHECK_EQ(NtWriteFile(handles[turn], NULL, NULL, NULL, &block, &byte, 1, &start, NULL), wanted);
+        if (turn < 2) {
+            CHECK_EQ(NtCancelIoFile(handles[turn], &block), wanted);
+        }
+        if (handles[turn] != port) {
+            CHECK_EQ(NtSetIoCompletion(handles[turn], 1, 2, OK, 3), wanted);
+            CHECK_EQ(NtRemoveIoCompletion(handles[turn], &key, &value, &block, &start), wanted);
+        }
+    }
+    CHECK(CloseHandle(event) && CloseHandle(port));
 }
