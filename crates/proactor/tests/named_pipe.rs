@@ -273,7 +273,7 @@ fn a_long_message_that_is_cancelled_half_way_breaks_the_connection_with_the_next
     let send = send.wait();
     assert_eq!(send.status(), Status::CANCELLED);
     assert!((1..3 << 20).contains(&send.bytes()));
-    assert_eq!(why(client.begin(op::Send::new("next"))), Status::PIPE_BROKEN);
+    assert_eq!(why(client.begin(op::Send::new("next"))), Status::PIPE_CLOSING);
     assert_eq!(recv(&server, 4 << 20).0, Status::PIPE_BROKEN);
 }
 
@@ -471,6 +471,65 @@ fn many_clients_of_many_instances_each_find_one() {
 }
 
 #[test]
+fn whatever_is_under_way_when_a_server_disconnects_ends() {
+    const ROUNDS: usize = 100;
+    let server = &NamedPipe::create("any moment", &options().messages()).unwrap();
+    let over = &std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(move || {
+                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                    let Ok(client) = NamedPipe::open("any moment") else {
+                        std::thread::yield_now();
+                        continue;
+                    };
+                    let recv = client.begin(op::Recv::new(vec![0; 8]));
+                    while client
+                        .begin(op::Send::new(vec![1; 30_000]))
+                        .is_ok_and(|send| send.wait().status().is_success())
+                    {}
+                    drop(recv);
+                }
+            });
+        }
+        for round in 0..ROUNDS {
+            match server.begin(op::Listen::new()) {
+                Ok(listen) => assert!(listen.wait().status().is_success()),
+                Err(refused) => {
+                    assert!(matches!(refused.status, Status::PIPE_CONNECTED | Status::PIPE_CLOSING))
+                }
+            }
+            let receives: Vec<_> = (0..4).map(|_| server.begin(op::Recv::new(vec![0; 20_000]))).collect();
+            let send = server.begin(op::Send::new(vec![2; round * 5000]));
+            server.disconnect().unwrap();
+            for recv in receives.into_iter().flatten() {
+                assert!(recv.wait_timeout(PATIENCE).is_ok(), "a receive was forgotten");
+            }
+            assert!(send.is_err() || send.unwrap().wait_timeout(PATIENCE).is_ok(), "a send was forgotten");
+            eventually("nothing is left", || server.pending() == 0);
+        }
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn a_question_has_its_answer() {
+    let (server, client) = connected("question", &options().messages());
+    assert_eq!(client.ask("well?"), Err(Status::INVALID_READ_MODE));
+    client.set_pipe_modes(PipeModes::MESSAGES).unwrap();
+    client.ask("well?").unwrap();
+    let answer = client.begin(op::Recv::new(vec![0; 8])).unwrap();
+    assert_eq!(recv(&server, 8).1, b"well?");
+    send(&server, "yes");
+    assert_eq!(answer.wait().data(), b"yes");
+    send(&server, "unasked");
+    assert_eq!(client.ask("well?"), Err(Status::PIPE_BUSY));
+    drop(server);
+    assert_eq!(recv(&client, 8).1, b"unasked");
+    assert_eq!(client.ask("well?"), Err(Status::PIPE_BROKEN));
+}
+
+#[test]
 fn operations_are_cancelled_one_by_one() {
     let server = NamedPipe::create("cancel", &options()).unwrap();
     let listen = server.begin(op::Listen::new()).unwrap();
@@ -511,11 +570,15 @@ fn echo(name: &str) {
     let pipe = NamedPipe::open(name).unwrap();
     pipe.set_pipe_modes(PipeModes::MESSAGES).unwrap();
     loop {
-        let recv = pipe.begin(op::Recv::new(vec![0; 64])).unwrap().wait();
-        match recv.result() {
-            Ok(_) => assert!(pipe.begin(recv.into_send()).unwrap().wait().status().is_success()),
-            Err(status) => return assert_eq!(status, Status::PIPE_DISCONNECTED),
-        }
+        let end = match pipe.begin(op::Recv::new(vec![0; 64])).map(|recv| recv.wait()) {
+            Ok(recv) if recv.status().is_success() => {
+                assert!(pipe.begin(recv.into_send()).unwrap().wait().status().is_success());
+                continue;
+            }
+            Ok(recv) => recv.status(),
+            Err(refused) => refused.status,
+        };
+        return assert_eq!(end, Status::PIPE_DISCONNECTED);
     }
 }
 

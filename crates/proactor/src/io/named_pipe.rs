@@ -204,7 +204,9 @@ impl Named {
     /// The handle is closed: its instance is nobody's any more.
     pub(super) fn leave(&self) {
         let mut now = self.now.lock();
-        now.conversation = None;
+        if let Some(conversation) = now.conversation.take() {
+            conversation.end();
+        }
         if let (Some(slot), false) = (self.slot, std::mem::replace(&mut now.left, true)) {
             if let Some(connection) = now.connection.take() {
                 self.place.unlisten(connection);

@@ -128,6 +128,12 @@ impl Handle {
                 state.rx.ended = false;
                 state.rx.ready = true;
             }
+            // It met the end that this side has made.
+            (Kind::Recv | Kind::Send, Status::PIPE_BROKEN | Status::PIPE_CLOSING)
+                if !closed && self.cut_status(state) == Status::PIPE_DISCONNECTED =>
+            {
+                return Done::Status(Status::PIPE_DISCONNECTED);
+            }
             (Kind::Listen, Status::SUCCESS) if !closed => return Done::Status(self.take_client(state)),
             (Kind::Disconnect, Status::SUCCESS) => {
                 state.facts |= Facts::SEND_SHUT;

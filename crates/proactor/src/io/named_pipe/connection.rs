@@ -87,6 +87,13 @@ impl Conversation {
         Conversation { fd, messages, incoming, outgoing }
     }
 
+    /// The other end sees the end now: a call under way may have the descriptor a moment longer, and so may a child that
+    /// this process is just starting.
+    pub(super) fn end(&self) {
+        // It fails when the other end has gone, which is an end too.
+        let _ = rustix::net::shutdown(&*self.fd, Shutdown::Both);
+    }
+
     fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
@@ -277,7 +284,7 @@ impl Conversation {
         let mut outgoing = self.outgoing.lock();
         if outgoing.sender.is_some_and(|sender| sender != block.id) {
             // The other end waits for the rest of what was cancelled.
-            let _ = rustix::net::shutdown(&*self.fd, Shutdown::Both);
+            self.end();
             return Step::done(Status::PIPE_BROKEN);
         }
         let Ok(length) = u32::try_from(block.bufs.len()) else {

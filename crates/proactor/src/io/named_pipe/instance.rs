@@ -149,11 +149,14 @@ impl Handle {
                 return Err(Status::PIPE_DISCONNECTED);
             }
             let fresh = pipe::socket()?;
-            let Now { connection, .. } = std::mem::take(&mut *named.now.lock());
+            let Now { connection, conversation, .. } = std::mem::take(&mut *named.now.lock());
             if let Some(connection) = connection {
                 named.place.unlisten(connection);
                 // Before its end shows.
                 named.place.note_disconnect(connection)?;
+            }
+            if let Some(conversation) = conversation {
+                conversation.end();
             }
             self.install(&mut state, fresh, Facts::empty())?;
         }
