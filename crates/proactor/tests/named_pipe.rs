@@ -84,7 +84,7 @@ fn a_client_that_comes_first_is_there_already() {
     send(&client, "early");
     assert_eq!(why(server.begin(op::Listen::new())), Status::PIPE_CONNECTED);
     assert_eq!(recv(&server, 9), (Status::SUCCESS, b"early".to_vec()));
-    drop(client);
+    client.close().unwrap();
     assert_eq!(why(server.begin(op::Listen::new())), Status::PIPE_CLOSING);
     assert_eq!(why(server.begin(op::Send::new("x"))), Status::PIPE_CLOSING);
     assert_eq!(recv(&server, 9).0, Status::PIPE_BROKEN);
@@ -94,7 +94,7 @@ fn a_client_that_comes_first_is_there_already() {
 fn a_client_may_come_and_go_before_it_is_looked_for() {
     let (server, client) = connected("gone", &options());
     send(&client, "last words");
-    drop(client);
+    client.close().unwrap();
     assert_eq!(recv(&server, 20), (Status::SUCCESS, b"last words".to_vec()));
     assert_eq!(recv(&server, 20).0, Status::PIPE_BROKEN);
 }
@@ -159,7 +159,7 @@ fn a_flush_waits_until_all_was_received() {
     assert!(flush.wait_timeout(PATIENCE).unwrap().status().is_success());
     send(&server, "that");
     let flush = server.begin(op::Flush::new()).unwrap();
-    drop(client);
+    client.close().unwrap();
     assert!(flush.wait_timeout(PATIENCE).is_ok());
 }
 
@@ -168,7 +168,7 @@ fn closing_an_end_leaves_what_it_sent_and_then_breaks() {
     let (server, client) = connected("close", &options());
     let pending = client.begin(op::Recv::new(vec![0; 3])).unwrap();
     send(&server, "abcdef");
-    drop(server);
+    server.close().unwrap();
     assert_eq!(pending.wait().data(), b"abc");
     assert_eq!(recv(&client, 9), (Status::SUCCESS, b"def".to_vec()));
     assert_eq!(recv(&client, 9).0, Status::PIPE_BROKEN);
@@ -292,7 +292,7 @@ fn a_peek_takes_nothing_and_counts_what_there_is() {
     }
     assert_eq!(server.peek(&mut room).unwrap().bytes, 5, "not across the border");
     assert_eq!(recv(&server, 8).1, b"first");
-    drop(client);
+    client.close().unwrap();
     assert_eq!(server.peek(&mut []).unwrap().available, 6);
     assert_eq!(recv(&server, 8).1, b"second");
     assert_eq!(server.peek(&mut []), Err(Status::PIPE_BROKEN));
@@ -343,7 +343,7 @@ fn instances_are_counted_and_agree() {
         send(pipe, text);
     }
     assert_eq!(recv(&clients[0], 1).1, b"1", "the oldest first");
-    drop(one);
+    one.close().unwrap();
     assert_eq!(clients[1].instances(), Ok(1));
     let _third = NamedPipe::create("count", &options()).unwrap();
     drop((two, clients));
@@ -360,14 +360,14 @@ fn a_wait_ends_when_an_instance_listens() {
         wait_named_pipe("wait", Some(PATIENCE)).unwrap();
         NamedPipe::open("wait").unwrap()
     });
-    drop(client);
+    client.close().unwrap();
     server.disconnect().unwrap();
     let listen = server.begin(op::Listen::new()).unwrap();
     let client = waiter.join().unwrap();
     assert!(listen.wait().status().is_success());
-    drop(client);
+    client.close().unwrap();
     let waiter = std::thread::spawn(|| wait_named_pipe("wait", Some(PATIENCE)));
-    drop(server);
+    server.close().unwrap();
     assert_eq!(waiter.join().unwrap(), Err(Status::OBJECT_NAME_NOT_FOUND));
 }
 
@@ -379,7 +379,7 @@ fn without_waiting_everything_ends_at_once() {
     assert_eq!(recv(&server, 9).0, Status::PIPE_EMPTY);
     let sent = server.begin(op::Send::new(vec![7; 8 << 20])).unwrap().wait();
     assert!(sent.result().is_ok_and(|count| (1..8 << 20).contains(&count)));
-    drop(client);
+    client.close().unwrap();
 }
 
 #[test]
@@ -418,10 +418,10 @@ fn a_pipe_is_gone_with_its_last_instance() {
     let file = space().join("p.trace");
     let (server, client) = connected("trace", &options());
     assert!(file.is_dir());
-    drop(server);
+    server.close().unwrap();
     assert!(!file.exists());
     assert_eq!(client.instances(), Ok(0));
-    drop(client);
+    client.close().unwrap();
     assert!(!file.exists());
 }
 
@@ -524,7 +524,7 @@ fn a_question_has_its_answer() {
     assert_eq!(answer.wait().data(), b"yes");
     send(&server, "unasked");
     assert_eq!(client.ask("well?"), Err(Status::PIPE_BUSY));
-    drop(server);
+    server.close().unwrap();
     assert_eq!(recv(&client, 8).1, b"unasked");
     assert_eq!(client.ask("well?"), Err(Status::PIPE_BROKEN));
 }
