@@ -95,12 +95,13 @@ TEST(a_connect_that_blocks_needs_no_address_of_its_own)
     CHECK_SOCKET_FAILS(connect(lonely, (struct sockaddr *)&refused, sizeof refused), WSAECONNREFUSED);
     CHECK_EQ(connect(made, (struct sockaddr *)&address, sizeof address), 0);
     CHECK_SOCKET_FAILS(connect(made, (struct sockaddr *)&address, sizeof address), WSAEISCONN);
-    CHECK_SOCKET_FAILS(connect(made, NULL, 0), WSAEFAULT);
     CHECK_SOCKET_FAILS(connect(listening, (struct sockaddr *)&address, sizeof address), WSAEINVAL);
     CHECK(name_of(made).sin_port != 0);
     closesocket(made);
-    closesocket(lonely);
     closesocket(listening);
+    wine_differs("it takes an address at NULL");
+    CHECK_SOCKET_FAILS(connect(lonely, NULL, 0), WSAEFAULT);
+    closesocket(lonely);
 }
 
 TEST(a_connect_that_does_not_block_goes_on_and_is_seen_to_end)
