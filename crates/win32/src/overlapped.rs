@@ -320,16 +320,18 @@ pub unsafe fn result(
     overlapped: *mut OVERLAPPED,
     wait: bool,
 ) -> Result<(Status, usize), Status> {
-    // SAFETY: by the caller's promise, here and below.
+    // SAFETY: by the caller's promise.
     let mut status = unsafe { status_of(overlapped) };
     if status == Status::PENDING {
         if !wait {
             return Err(Status::PENDING);
         }
-        // S090: not alertable.
+        // SAFETY: as above. S090: not alertable.
         unsafe { await_end(handle, overlapped, Wait::FOREVER) }?;
+        // SAFETY: as above.
         status = unsafe { status_of(overlapped) };
     }
+    // SAFETY: as above.
     Ok((status, unsafe { (*overlapped).InternalHigh }))
 }
 
@@ -366,6 +368,7 @@ pub unsafe extern "C" fn GetOverlappedResult(
     }
     // SAFETY: not NULL, and an OVERLAPPED as documented; so for the count.
     match unsafe { result(handle, overlapped, wait != FALSE) } {
+        // SAFETY: as above.
         Ok((status, count)) => unsafe { report(status, count, bytes) },
         Err(Status::PENDING) => error::failed_with(code::ERROR_IO_INCOMPLETE),
         Err(status) => error::failed(status),
@@ -393,6 +396,7 @@ pub unsafe extern "C-unwind" fn GetOverlappedResultEx(
     if milliseconds != 0 {
         // S089: also for what is over.
         let wait = error::wait(milliseconds, alertable);
+        // SAFETY: as above.
         match entered(|| unsafe { await_end(handle, overlapped, wait) }) {
             Ok(()) => {}
             Err(Status::TIMEOUT) => return error::failed_with(code::WAIT_TIMEOUT),
@@ -400,6 +404,7 @@ pub unsafe extern "C-unwind" fn GetOverlappedResultEx(
             Err(status) => return error::failed(status),
         }
     }
+    // SAFETY: as above.
     unsafe { report(status_of(overlapped), (*overlapped).InternalHigh, bytes) }
 }
 
