@@ -12,7 +12,7 @@ mod parse;
 mod table;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use compile::{Compiler, INCLUDES, MINGW, OURS, include_folder};
 use parse::Declared;
@@ -128,4 +128,14 @@ fn other_spellings_are_the_same_headers() {
         seen += 1;
     }
     assert!(seen > 20);
+}
+
+/// Interlocked operations, __finally, safe strings, sets of sockets, environments, keys: no library is linked.
+#[test]
+fn what_the_headers_do_by_themselves_is_right() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/headers/inline.c");
+    let wide = ["-fshort-wchar", "-DUNICODE", "-D_UNICODE", "-O2"];
+    let plain = OURS.iter().filter_map(|compiler| compiler.fails(&source, &[], "k"));
+    let wide = OURS[..2].iter().filter_map(|compiler| compiler.fails(&source, &wide, "k"));
+    nothing_in(&plain.chain(wide).collect::<Vec<_>>());
 }

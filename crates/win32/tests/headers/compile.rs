@@ -96,6 +96,26 @@ impl Compiler {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// Builds a program of one source and runs it with `input`; says what went wrong.
+    pub fn fails(self, source: &Path, flags: &[&str], input: &str) -> Option<String> {
+        let folder = made_folder();
+        let program = folder.join("program");
+        let mut command = self.command(flags);
+        let output = command.arg("-Werror").arg(source).arg("-o").arg(&program).output();
+        let output = output.unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        if !output.status.success() {
+            return Some(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)));
+        }
+        let mut command = Command::new(&program);
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a program starts");
+        child.stdin.take().expect("there is a pipe").write_all(input.as_bytes()).expect("the program reads");
+        let output = child.wait_with_output().expect("a program ends");
+        fs::remove_dir_all(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        (!output.status.success()).then(|| format!("{self:?} {flags:?}: {}, {said}", output.status))
+    }
+
     /// The value of each expression that is an integer constant for this compiler, as 64 bits.
     pub fn values(self, expressions: &BTreeSet<String>) -> BTreeMap<String, u64> {
         let expressions: Vec<&String> = expressions.iter().collect();
