@@ -87,7 +87,8 @@ fn copy_folder(from: &Path, to: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Programs find the library where it was when they were linked, unless the loader knows the place anyway.
+/// Programs find the library where it was when they were linked, unless the loader knows the place anyway. It may stand
+/// before the source in a command: a linker that takes only what is needed so far would pass it by.
 fn pkg_config(prefix: &Path, version: &str) -> String {
     let lib = prefix.join("lib");
     let known = KNOWN_TO_THE_LOADER.iter().any(|folder| lib == Path::new(folder));
@@ -98,7 +99,7 @@ fn pkg_config(prefix: &Path, version: &str) -> String {
          Description: Completion ports and overlapped I/O, as Windows has them\n\
          Version: {version}\n\
          Cflags: -I${{includedir}} {}\n\
-         Libs: -L${{libdir}}{path} -lproactor_win32 -pthread\n\
+         Libs: -L${{libdir}}{path} -Wl,--push-state,--no-as-needed -lproactor_win32 -Wl,--pop-state -pthread\n\
          Libs.private: {STATIC}\n",
         prefix.display(),
         FLAGS.join(" "),

@@ -105,7 +105,7 @@ fn built(name: &str, compiler: &str, ending: &str, package: &str) -> String {
     fs::write(&source, PROGRAM).unwrap_or_else(|error| panic!("{}: {error}", source.display()));
     let program = folder.join("server");
     let mut command = Command::new(compiler);
-    command.args(["-Wall", "-Wextra", "-Werror"]).arg(&source).args(flags(package)).arg("-o").arg(&program);
+    command.args(["-Wall", "-Wextra", "-Werror"]).args(flags(package)).arg(&source).arg("-o").arg(&program);
     assert_eq!(done(&mut command), "");
     done(Command::new(&program).current_dir("/").env_remove("LD_LIBRARY_PATH"))
 }

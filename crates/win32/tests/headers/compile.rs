@@ -106,11 +106,12 @@ impl Compiler {
         if !output.status.success() {
             return Some(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)));
         }
-        let mut command = Command::new(&program);
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a program starts");
-        child.stdin.take().expect("there is a pipe").write_all(input.as_bytes()).expect("the program reads");
-        let output = child.wait_with_output().expect("a program ends");
+        // A file is there from the start; a pipe would be a race.
+        let file = folder.join("input");
+        fs::write(&file, input).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let file = fs::File::open(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let output = Command::new(&program).stdin(file).output();
+        let output = output.unwrap_or_else(|error| panic!("{}: {error}", program.display()));
         fs::remove_dir_all(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         (!output.status.success()).then(|| format!("{self:?} {flags:?}: {}, {said}", output.status))
