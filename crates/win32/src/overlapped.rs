@@ -14,6 +14,7 @@ use proactor::object::{Event, Wait, wait_one};
 use proactor::raw::{self, End, Io};
 use proactor::{Modes, Operation, Packet, Started, Status};
 
+use crate::access;
 use crate::error::{self, code};
 use crate::frames::{call, entered};
 use crate::table::{self, Object};
@@ -123,8 +124,9 @@ unsafe fn take_event(overlapped: *mut OVERLAPPED) -> Result<(Option<Event>, bool
     if handle & !1 == 0 {
         return Ok((None, handle & 1 != 0));
     }
-    let object = table::object(handle)?;
+    let (object, granted) = table::granted(handle)?;
     let event = object.event().ok_or(Status::OBJECT_TYPE_MISMATCH)?;
+    access::check(granted, access::MODIFY_STATE)?;
     event.reset();
     Ok((Some(event.clone()), handle & 1 != 0))
 }

@@ -70,6 +70,21 @@ TEST(s076_s170_without_an_event_the_handle_is_signalled)
     close_pair(p);
 }
 
+TEST(s075_an_event_that_may_not_be_set_is_refused)
+{
+    HANDLE event = CreateEventA(NULL, TRUE, FALSE, NULL), weak = NULL;
+    struct pair p = pair();
+    OVERLAPPED overlapped = {0};
+    DWORD bytes;
+    char byte;
+    CHECK(DuplicateHandle(GetCurrentProcess(), event, GetCurrentProcess(), &weak, SYNCHRONIZE, FALSE, 0));
+    overlapped.hEvent = weak;
+    CHECK_FAILS(ReadFile((HANDLE)p.ours, &byte, 1, &bytes, &overlapped), ERROR_ACCESS_DENIED);
+    close_pair(p);
+    CloseHandle(weak);
+    CloseHandle(event);
+}
+
 TEST(s079_completion_does_not_change_the_offset)
 {
     struct pair p = pair();
