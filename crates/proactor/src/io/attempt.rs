@@ -3,6 +3,8 @@
 //! An attempt goes no further than the kernel can take it now. It queues nothing, tells no port, and never overtakes what
 //! is pending. A connect in the background is kept by nobody; how it ended the socket remembers.
 
+use std::time::Duration;
+
 use super::handle::{Class, Facts, Handle};
 use super::run::Begun;
 use super::socket::Socket;
@@ -75,6 +77,27 @@ impl Socket {
                 Err((_, again)) => under_way = again,
             }
         }
+    }
+
+    /// Performs an operation in this call, as a blocking call of Winsock does: what can be done at once runs no calls
+    /// queued to this thread (S143); what has to wait does, and goes on waiting (S142). After `timeout` it ends with
+    /// `IO_TIMEOUT`, or with what was moved. [`cancel_synchronous_io`](crate::object::Thread::cancel_synchronous_io)
+    /// ends it as well.
+    ///
+    /// Blocks; a worker's seat is given to another meanwhile. The error brings the operation back as it fails at once.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use proactor::{Socket, Status, object::Thread, op};
+    ///
+    /// let (ours, _theirs) = Socket::pair()?;
+    /// Thread::current().queue_apc(|| println!("in the call"))?;
+    /// let recv = ours.perform_within(op::Recv::new(vec![0; 8]), Some(Duration::from_millis(1)))?;
+    /// assert_eq!(recv.status(), Status::IO_TIMEOUT);
+    /// # Ok::<(), Status>(())
+    /// ```
+    pub fn perform_within<O: Operation>(&self, op: O, timeout: Option<Duration>) -> Result<O, Refused<O>> {
+        self.0.perform_through_calls(op, timeout)
     }
 
     /// Connects a stream while the caller goes on (`connect` on a non-blocking socket), also when its thread ends. A

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::*;
+use std::time::{Duration, Instant};
 
 use super::handle::{Class, Facts, Handle};
 use super::overlapped::Overlapped;
@@ -75,6 +76,38 @@ impl Handle {
         let op = if overlapped.is_complete() { overlapped.wait() } else { self.wait_for(overlapped) };
         self.note_position(op.block());
         Ok(op)
+    }
+
+    /// The same, through calls queued to this thread, which run meanwhile and do not end it; it is over after a time.
+    pub(super) fn perform_through_calls<O: Operation>(
+        self: &Arc<Self>,
+        op: O,
+        timeout: Option<Duration>,
+    ) -> Result<O, Refused<O>> {
+        let mut under_way = self.start_overlapped(op)?;
+        // S143
+        if under_way.is_complete() {
+            return Ok(under_way.wait());
+        }
+        let waiting = Arc::new(Waiting { handle: self.clone(), id: under_way.id() });
+        let _can_be_ended = with_mine(|me| me.in_synchronous_call(waiting));
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        loop {
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            match under_way.wait_within(Wait { timeout: left, alertable: true }) {
+                Ok(op) => return Ok(op),
+                Err((Status::USER_APC, again)) => under_way = again,
+                Err((_, late)) => {
+                    // It may have ended just now.
+                    let _ = late.cancel();
+                    let mut block = late.wait().into_block();
+                    if block.status == Status::CANCELLED {
+                        block.status = Status::IO_TIMEOUT;
+                    }
+                    return Ok(O::from_block(block));
+                }
+            }
+        }
     }
 
     fn wait_for<O: Operation>(self: &Arc<Self>, overlapped: Overlapped<O>) -> O {

@@ -80,10 +80,12 @@ unsafe fn check_room(listener: &SocketObject, name: *mut u8, len: *mut c_int) ->
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn proactor_accept(socket: SOCKET, name: *mut u8, len: *mut c_int) -> SOCKET {
     // SAFETY: an address as documented.
-    answer::socket(find(socket).and_then(|listener| unsafe {
-        check_room(&listener, name, len)?;
-        hand_over(&listener, next(&listener)?, name, len)
-    }))
+    answer::socket_of(|| {
+        find(socket).and_then(|listener| unsafe {
+            check_room(&listener, name, len)?;
+            hand_over(&listener, next(&listener)?, name, len)
+        })
+    })
 }
 
 /// What a condition says of a connection.
@@ -124,22 +126,24 @@ pub unsafe extern "C" fn WSAAccept(
     data: usize,
 ) -> SOCKET {
     // SAFETY: address and condition as documented.
-    answer::socket(find(socket).and_then(|listener| unsafe {
-        check_room(&listener, name, len)?;
-        let accepted = next(&listener)?;
-        let Some(condition) = condition else { return hand_over(&listener, accepted, name, len) };
-        let (peer, own) = (accepted.peer_addr()?, accepted.local_addr()?);
-        match judge(condition, data, &peer, &own) {
-            CF_ACCEPT => hand_over(&listener, accepted, name, len),
-            CF_DEFER => {
-                listener.deferred.lock().unwrap_or_else(PoisonError::into_inner).insert(0, accepted);
-                Err(Fault(WSATRY_AGAIN))
+    answer::socket_of(|| {
+        find(socket).and_then(|listener| unsafe {
+            check_room(&listener, name, len)?;
+            let accepted = next(&listener)?;
+            let Some(condition) = condition else { return hand_over(&listener, accepted, name, len) };
+            let (peer, own) = (accepted.peer_addr()?, accepted.local_addr()?);
+            match judge(condition, data, &peer, &own) {
+                CF_ACCEPT => hand_over(&listener, accepted, name, len),
+                CF_DEFER => {
+                    listener.deferred.lock().unwrap_or_else(PoisonError::into_inner).insert(0, accepted);
+                    Err(Fault(WSATRY_AGAIN))
+                }
+                _ => {
+                    // Nobody is left to be told of what could not be set.
+                    let _ = accepted.set_linger(Some(std::time::Duration::ZERO));
+                    Err(Fault(WSAECONNREFUSED))
+                }
             }
-            _ => {
-                // Nobody is left to be told of what could not be set.
-                let _ = accepted.set_linger(Some(std::time::Duration::ZERO));
-                Err(Fault(WSAECONNREFUSED))
-            }
-        }
-    }))
+        })
+    })
 }

@@ -6,6 +6,7 @@ use proactor::{Refused, Status};
 
 use super::numbers::Code;
 use crate::error;
+use crate::frames::entered;
 use crate::types::{BOOL, FALSE, INVALID_SOCKET, SOCKET, SOCKET_ERROR, TRUE};
 
 /// Why a call fails.
@@ -59,4 +60,19 @@ pub fn truth(answer: Answer<()>) -> BOOL {
 /// A socket, or `INVALID_SOCKET`.
 pub fn socket(answer: Answer<SOCKET>) -> SOCKET {
     value_or(answer, INVALID_SOCKET)
+}
+
+/// The same as [`count`], [`done`] and [`socket`] for calls that may wait alertably.
+pub fn count_of(call: impl FnOnce() -> Answer<usize>) -> c_int {
+    entered(|| count(call()))
+}
+
+/// See [`count_of`].
+pub fn done_by(call: impl FnOnce() -> Answer<()>) -> c_int {
+    entered(|| done(call()))
+}
+
+/// See [`count_of`].
+pub fn socket_of(call: impl FnOnce() -> Answer<SOCKET>) -> SOCKET {
+    entered(|| socket(call()))
 }

@@ -106,21 +106,25 @@ fn whole((count, status): Received) -> Answer<usize> {
 /// `send`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn proactor_send(socket: SOCKET, from: *const u8, len: c_int, flags: c_int) -> c_int {
-    answer::count(find(socket).and_then(|socket| {
-        let buffer = buffer(from, len)?;
-        // SAFETY: memory as documented.
-        unsafe { send(&socket, &buffer, flags as u32) }
-    }))
+    answer::count_of(|| {
+        find(socket).and_then(|socket| {
+            let buffer = buffer(from, len)?;
+            // SAFETY: memory as documented.
+            unsafe { send(&socket, &buffer, flags as u32) }
+        })
+    })
 }
 
 /// `recv`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn proactor_recv(socket: SOCKET, to: *mut u8, len: c_int, flags: c_int) -> c_int {
-    answer::count(find(socket).and_then(|socket| {
-        let buffer = buffer(to, len)?;
-        // SAFETY: memory as documented.
-        unsafe { receive(&socket, &buffer, flags as u32) }.and_then(whole)
-    }))
+    answer::count_of(|| {
+        find(socket).and_then(|socket| {
+            let buffer = buffer(to, len)?;
+            // SAFETY: memory as documented.
+            unsafe { receive(&socket, &buffer, flags as u32) }.and_then(whole)
+        })
+    })
 }
 
 /// `sendto`.
@@ -133,11 +137,13 @@ pub unsafe extern "C" fn proactor_sendto(
     to: *const u8,
     to_len: c_int,
 ) -> c_int {
-    answer::count(find(socket).and_then(|socket| {
-        let buffer = buffer(from, len)?;
-        // SAFETY: memory and address as documented.
-        unsafe { send_to(&socket, &buffer, flags as u32, (to, to_len)) }
-    }))
+    answer::count_of(|| {
+        find(socket).and_then(|socket| {
+            let buffer = buffer(from, len)?;
+            // SAFETY: memory and address as documented.
+            unsafe { send_to(&socket, &buffer, flags as u32, (to, to_len)) }
+        })
+    })
 }
 
 /// `recvfrom`.
@@ -150,9 +156,11 @@ pub unsafe extern "C" fn proactor_recvfrom(
     from: *mut u8,
     from_len: *mut c_int,
 ) -> c_int {
-    answer::count(find(socket).and_then(|socket| {
-        let buffer = buffer(to, len)?;
-        // SAFETY: memory and address as documented.
-        unsafe { receive_from(&socket, &buffer, flags as u32, (from, from_len)) }.and_then(whole)
-    }))
+    answer::count_of(|| {
+        find(socket).and_then(|socket| {
+            let buffer = buffer(to, len)?;
+            // SAFETY: memory and address as documented.
+            unsafe { receive_from(&socket, &buffer, flags as u32, (from, from_len)) }.and_then(whole)
+        })
+    })
 }

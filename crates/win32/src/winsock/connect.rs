@@ -54,7 +54,7 @@ unsafe fn connect_to(socket: SOCKET, name: *const u8, len: c_int) -> Answer<()> 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn proactor_connect(socket: SOCKET, name: *const u8, len: c_int) -> c_int {
     // SAFETY: an address as documented.
-    answer::done(unsafe { connect_to(socket, name, len) })
+    answer::done_by(|| unsafe { connect_to(socket, name, len) })
 }
 
 /// `WSAConnect`. Neither TCP nor Unix sockets send data of the user's with a connect, so there may be none.
@@ -69,7 +69,7 @@ pub unsafe extern "C" fn WSAConnect(
     _gqos: *const c_void,
 ) -> c_int {
     // SAFETY: addresses and buffers as documented.
-    answer::done(unsafe {
+    answer::done_by(|| unsafe {
         match caller_data.as_ref() {
             Some(data) if data.len > 0 => find(socket).and(Err(Fault(WSAEOPNOTSUPP))),
             _ => connect_to(socket, name, len),

@@ -116,35 +116,37 @@ pub unsafe extern "C" fn WSASendMsg(
     routine: Option<Routine>,
 ) -> c_int {
     // SAFETY: a message and an OVERLAPPED as documented, here and below.
-    answer::done(find(handle).and_then(|socket| unsafe {
-        let message = message.as_ref().ok_or(Fault(WSAEFAULT))?;
-        let buffers = plain::buffers(message.lpBuffers, message.dwBufferCount)?;
-        plain::check_send_flags(flags)?;
-        if socket.is_stream() {
-            return Err(Fault(WSAEOPNOTSUPP));
-        }
-        let to = match message.name.is_null() {
-            true => socket.socket.peer_addr().map_err(|_| Fault(WSAENOTCONN))?,
-            false => address::read_from(message.name, message.namelen)?,
-        };
-        names::fits(&socket, &to)?;
-        let mut send = match plain::to_send(buffers, 0) {
-            Memory::One(buf) => op::SendTo::new(buf, to),
-            Memory::Many(bufs) => op::SendTo::gather(bufs, to),
-        };
-        if !message.Control.buf.is_null() && message.Control.len > 0 {
-            let area = std::slice::from_raw_parts(message.Control.buf, message.Control.len as usize);
-            send = send.with_control(read(area)?);
-        }
-        if overlapped.is_null() {
-            let sent = || {
-                let send = plain::complete(&socket, send, socket.send_timeout.load(Relaxed))?;
-                Ok((send.bytes(), Status::SUCCESS))
+    answer::done_by(|| {
+        find(handle).and_then(|socket| unsafe {
+            let message = message.as_ref().ok_or(Fault(WSAEFAULT))?;
+            let buffers = plain::buffers(message.lpBuffers, message.dwBufferCount)?;
+            plain::check_send_flags(flags)?;
+            if socket.is_stream() {
+                return Err(Fault(WSAEOPNOTSUPP));
+            }
+            let to = match message.name.is_null() {
+                true => socket.socket.peer_addr().map_err(|_| Fault(WSAENOTCONN))?,
+                false => address::read_from(message.name, message.namelen)?,
             };
-            return tell(count, sent).map(drop);
-        }
-        launch(&socket, send, Telling { handle, overlapped, routine, count }, None)
-    }))
+            names::fits(&socket, &to)?;
+            let mut send = match plain::to_send(buffers, 0) {
+                Memory::One(buf) => op::SendTo::new(buf, to),
+                Memory::Many(bufs) => op::SendTo::gather(bufs, to),
+            };
+            if !message.Control.buf.is_null() && message.Control.len > 0 {
+                let area = std::slice::from_raw_parts(message.Control.buf, message.Control.len as usize);
+                send = send.with_control(read(area)?);
+            }
+            if overlapped.is_null() {
+                let sent = || {
+                    let send = plain::complete(&socket, send, socket.send_timeout.load(Relaxed))?;
+                    Ok((send.bytes(), Status::SUCCESS))
+                };
+                return tell(count, sent).map(drop);
+            }
+            launch(&socket, send, Telling { handle, overlapped, routine, count }, None)
+        })
+    })
 }
 
 /// Fills in what a message says beside its data.
@@ -198,32 +200,34 @@ pub unsafe extern "C" fn WSARecvMsg(
     routine: Option<Routine>,
 ) -> c_int {
     // SAFETY: a message and an OVERLAPPED as documented, here and below.
-    answer::done(find(handle).and_then(|socket| unsafe {
-        let asked = message.as_ref().ok_or(Fault(WSAEFAULT))?;
-        let buffers = plain::buffers(asked.lpBuffers, asked.dwBufferCount)?;
-        if socket.is_stream() {
-            return Err(Fault(WSAEOPNOTSUPP));
-        }
-        let recv = receive(plain::to_fill(buffers)?, asked.dwFlags, asked)?;
-        let v6 = socket.family == AF_INET6;
-        if overlapped.is_null() {
-            let received = || -> Answer<calls::Received> {
-                let recv = plain::complete(&socket, recv, socket.receive_timeout.load(Relaxed))?;
-                fill(message, v6, recv.sender(), recv.control(), recv.status().is_warning());
-                Ok((recv.bytes(), recv.status()))
-            };
-            let status = tell(count, received)?;
-            return if status.is_warning() { Err(status.into()) } else { Ok(()) };
-        }
-        let address = message as usize;
-        let finish: Finish = Box::new(move |end| {
-            if !end.status().is_error() {
-                let cut = end.status().is_warning();
-                fill(address as *mut WSAMSG, v6, end.address(), end.control(), cut);
+    answer::done_by(|| {
+        find(handle).and_then(|socket| unsafe {
+            let asked = message.as_ref().ok_or(Fault(WSAEFAULT))?;
+            let buffers = plain::buffers(asked.lpBuffers, asked.dwBufferCount)?;
+            if socket.is_stream() {
+                return Err(Fault(WSAEOPNOTSUPP));
             }
-        });
-        launch(&socket, recv, Telling { handle, overlapped, routine, count }, Some(finish))
-    }))
+            let recv = receive(plain::to_fill(buffers)?, asked.dwFlags, asked)?;
+            let v6 = socket.family == AF_INET6;
+            if overlapped.is_null() {
+                let received = || -> Answer<calls::Received> {
+                    let recv = plain::complete(&socket, recv, socket.receive_timeout.load(Relaxed))?;
+                    fill(message, v6, recv.sender(), recv.control(), recv.status().is_warning());
+                    Ok((recv.bytes(), recv.status()))
+                };
+                let status = tell(count, received)?;
+                return if status.is_warning() { Err(status.into()) } else { Ok(()) };
+            }
+            let address = message as usize;
+            let finish: Finish = Box::new(move |end| {
+                if !end.status().is_error() {
+                    let cut = end.status().is_warning();
+                    fill(address as *mut WSAMSG, v6, end.address(), end.control(), cut);
+                }
+            });
+            launch(&socket, recv, Telling { handle, overlapped, routine, count }, Some(finish))
+        })
+    })
 }
 
 #[cfg(test)]

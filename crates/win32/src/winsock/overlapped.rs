@@ -128,15 +128,17 @@ pub unsafe extern "C" fn WSASend(
     routine: Option<Routine>,
 ) -> c_int {
     // SAFETY: buffers and OVERLAPPED as documented, here and below.
-    answer::done(find(socket).and_then(|object| unsafe {
-        let buffers = plain::buffers(buffers, buffer_count)?;
-        if overlapped.is_null() {
-            return tell(count, || calls::send(&object, buffers, flags).map(sent)).map(drop);
-        }
-        plain::check_send_flags(flags)?;
-        let send = plain::send(&object, plain::to_send(buffers, 0));
-        launch(&object, send, Telling { handle: socket, overlapped, routine, count }, None)
-    }))
+    answer::done_by(|| {
+        find(socket).and_then(|object| unsafe {
+            let buffers = plain::buffers(buffers, buffer_count)?;
+            if overlapped.is_null() {
+                return tell(count, || calls::send(&object, buffers, flags).map(sent)).map(drop);
+            }
+            plain::check_send_flags(flags)?;
+            let send = plain::send(&object, plain::to_send(buffers, 0));
+            launch(&object, send, Telling { handle: socket, overlapped, routine, count }, None)
+        })
+    })
 }
 
 /// `WSASendTo`.
@@ -153,25 +155,28 @@ pub unsafe extern "C" fn WSASendTo(
     routine: Option<Routine>,
 ) -> c_int {
     // SAFETY: buffers, address and OVERLAPPED as documented, here and below.
-    answer::done(find(socket).and_then(|object| unsafe {
-        let buffers = plain::buffers(buffers, buffer_count)?;
-        if overlapped.is_null() {
-            return tell(count, || calls::send_to(&object, buffers, flags, (to, to_len)).map(sent)).map(drop);
-        }
-        plain::check_send_flags(flags)?;
-        let memory = plain::to_send(buffers, 0);
-        let telling = Telling { handle: socket, overlapped, routine, count };
-        if object.is_stream() || to.is_null() {
-            return launch(&object, plain::send(&object, memory), telling, None);
-        }
-        let to = address::read_from(to, to_len)?;
-        names::fits(&object, &to)?;
-        let send = match memory {
-            Memory::One(buf) => op::SendTo::new(buf, to),
-            Memory::Many(bufs) => op::SendTo::gather(bufs, to),
-        };
-        launch(&object, send, telling, None)
-    }))
+    answer::done_by(|| {
+        find(socket).and_then(|object| unsafe {
+            let buffers = plain::buffers(buffers, buffer_count)?;
+            if overlapped.is_null() {
+                return tell(count, || calls::send_to(&object, buffers, flags, (to, to_len)).map(sent))
+                    .map(drop);
+            }
+            plain::check_send_flags(flags)?;
+            let memory = plain::to_send(buffers, 0);
+            let telling = Telling { handle: socket, overlapped, routine, count };
+            if object.is_stream() || to.is_null() {
+                return launch(&object, plain::send(&object, memory), telling, None);
+            }
+            let to = address::read_from(to, to_len)?;
+            names::fits(&object, &to)?;
+            let send = match memory {
+                Memory::One(buf) => op::SendTo::new(buf, to),
+                Memory::Many(bufs) => op::SendTo::gather(bufs, to),
+            };
+            launch(&object, send, telling, None)
+        })
+    })
 }
 
 /// The flags a receive asks by.
@@ -209,17 +214,19 @@ pub unsafe extern "C" fn WSARecv(
     routine: Option<Routine>,
 ) -> c_int {
     // SAFETY: buffers and OVERLAPPED as documented, here and below.
-    answer::done(find(socket).and_then(|object| unsafe {
-        let buffers = plain::buffers(buffers, buffer_count)?;
-        let wanted = asked(flags)?;
-        if overlapped.is_null() {
-            return received(tell(count, || calls::receive(&object, buffers, wanted)), flags);
-        }
-        let recv = plain::receive(plain::to_fill(buffers)?, wanted)?;
-        launch(&object, recv, Telling { handle: socket, overlapped, routine, count }, None)?;
-        flags.write(0);
-        Ok(())
-    }))
+    answer::done_by(|| {
+        find(socket).and_then(|object| unsafe {
+            let buffers = plain::buffers(buffers, buffer_count)?;
+            let wanted = asked(flags)?;
+            if overlapped.is_null() {
+                return received(tell(count, || calls::receive(&object, buffers, wanted)), flags);
+            }
+            let recv = plain::receive(plain::to_fill(buffers)?, wanted)?;
+            launch(&object, recv, Telling { handle: socket, overlapped, routine, count }, None)?;
+            flags.write(0);
+            Ok(())
+        })
+    })
 }
 
 /// `WSARecvFrom`. Address and length are written when the datagram comes (S346).
@@ -236,31 +243,33 @@ pub unsafe extern "C" fn WSARecvFrom(
     routine: Option<Routine>,
 ) -> c_int {
     // SAFETY: buffers, address and OVERLAPPED as documented, here and below.
-    answer::done(find(socket).and_then(|object| unsafe {
-        let buffers = plain::buffers(buffers, buffer_count)?;
-        let wanted = asked(flags)?;
-        if overlapped.is_null() {
-            let from = (from, from_len);
-            return received(tell(count, || calls::receive_from(&object, buffers, wanted, from)), flags);
-        }
-        let telling = Telling { handle: socket, overlapped, routine, count };
-        let memory = plain::to_fill(buffers)?;
-        if object.is_stream() || from.is_null() || from_len.is_null() {
-            return launch(&object, plain::receive(memory, wanted)?, telling, None);
-        }
-        if from_len.read() < address::size_of_family(object.family) as c_int {
-            return Err(Fault(WSAEFAULT));
-        }
-        let recv = plain::receive_from(memory, wanted)?;
-        let (from, from_len) = (from as usize, from_len as usize);
-        let finish: Finish = Box::new(move |end| {
-            if let Some(sender) = end.address() {
-                // Both stay valid until the end, which this is.
-                address::write_to(sender, from as *mut u8, from_len as *mut c_int);
+    answer::done_by(|| {
+        find(socket).and_then(|object| unsafe {
+            let buffers = plain::buffers(buffers, buffer_count)?;
+            let wanted = asked(flags)?;
+            if overlapped.is_null() {
+                let from = (from, from_len);
+                return received(tell(count, || calls::receive_from(&object, buffers, wanted, from)), flags);
             }
-        });
-        launch(&object, recv, telling, Some(finish))
-    }))
+            let telling = Telling { handle: socket, overlapped, routine, count };
+            let memory = plain::to_fill(buffers)?;
+            if object.is_stream() || from.is_null() || from_len.is_null() {
+                return launch(&object, plain::receive(memory, wanted)?, telling, None);
+            }
+            if from_len.read() < address::size_of_family(object.family) as c_int {
+                return Err(Fault(WSAEFAULT));
+            }
+            let recv = plain::receive_from(memory, wanted)?;
+            let (from, from_len) = (from as usize, from_len as usize);
+            let finish: Finish = Box::new(move |end| {
+                if let Some(sender) = end.address() {
+                    // Both stay valid until the end, which this is.
+                    address::write_to(sender, from as *mut u8, from_len as *mut c_int);
+                }
+            });
+            launch(&object, recv, telling, Some(finish))
+        })
+    })
 }
 
 /// `WSAGetOverlappedResult`. Only sockets that Winsock gave out are taken (S322).

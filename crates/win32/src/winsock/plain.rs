@@ -129,21 +129,13 @@ pub fn check_send_flags(flags: u32) -> Answer<()> {
     if flags & !(MSG_DONTROUTE | MSG_PARTIAL) != 0 { Err(Fault(WSAEOPNOTSUPP)) } else { Ok(()) }
 }
 
-/// Waits for an operation, at most as long as the socket's timeout says.
+/// Waits for an operation, at most as long as the socket's timeout says. Calls queued to this thread run meanwhile
+/// (S142).
 fn wait<O: Operation>(socket: &SocketObject, op: O, milliseconds: u32) -> Answer<O> {
-    let (op, late) = match milliseconds {
-        0 => (socket.socket.perform(op)?, false),
-        _ => match socket.socket.begin(op)?.wait_timeout(Duration::from_millis(milliseconds.into())) {
-            Ok(op) => (op, false),
-            Err(under_way) => {
-                // It may have ended just now.
-                let _ = under_way.cancel();
-                (under_way.wait(), true)
-            }
-        },
-    };
+    let timeout = (milliseconds > 0).then(|| Duration::from_millis(milliseconds.into()));
+    let op = socket.socket.perform_within(op, timeout)?;
     match op.status() {
-        Status::CANCELLED if late => Err(Fault(WSAETIMEDOUT)),
+        Status::IO_TIMEOUT if timeout.is_some() => Err(Fault(WSAETIMEDOUT)),
         Status::CANCELLED if socket.socket.is_closed() => Err(Fault(WSAEINTR)),
         status if status.is_error() => Err(status.into()),
         _ => Ok(op),
