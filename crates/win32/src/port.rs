@@ -69,15 +69,16 @@ pub struct Taken {
     pub bytes: usize,
 }
 
-impl From<Packet<usize, Posted>> for Taken {
-    fn from(packet: Packet<usize, Posted>) -> Taken {
+impl From<&Packet<usize, Posted>> for Taken {
+    /// From where the packet lies: it is too large to be moved for nothing.
+    fn from(packet: &Packet<usize, Posted>) -> Taken {
         match packet.op {
             Op::Posted(Posted { overlapped, bytes, status }) => {
                 Taken { key: packet.key, overlapped, status, bytes }
             }
             _ => Taken {
                 key: packet.key,
-                overlapped: overlapped::value_of(&packet),
+                overlapped: overlapped::value_of(packet),
                 status: packet.status(),
                 bytes: packet.bytes(),
             },
@@ -149,10 +150,17 @@ pub unsafe extern "C" fn GetQueuedCompletionStatus(
         return error::failed(Status::INVALID_PARAMETER);
     }
     let taken = with_port(port, |port| match error::timeout(milliseconds) {
-        None => port.port.get().and_then(|packet| packet.ok_or(Status::ABANDONED_WAIT_0)),
-        Some(timeout) => port.port.get_timeout(timeout),
+        None => match port.port.get() {
+            Ok(Some(ref packet)) => Ok(Taken::from(packet)),
+            Ok(None) => Err(Status::ABANDONED_WAIT_0),
+            Err(status) => Err(status),
+        },
+        Some(timeout) => match port.port.get_timeout(timeout) {
+            Ok(ref packet) => Ok(Taken::from(packet)),
+            Err(status) => Err(status),
+        },
     });
-    match taken.and_then(|taken| taken).map(Taken::from) {
+    match taken.and_then(|taken| taken) {
         Ok(taken) => {
             // SAFETY: none is NULL, and they may be written to, as documented.
             unsafe {
@@ -219,7 +227,7 @@ pub fn take_many(port: HANDLE, most: usize, wait: Wait) -> Result<Vec<Taken>, St
     with_port(port, |port| {
         let mut packets = Vec::new();
         port.port.get_many(&mut packets, most, wait)?;
-        Ok(packets.into_iter().map(Taken::from).collect())
+        Ok(packets.iter().map(Taken::from).collect())
     })?
 }
 
