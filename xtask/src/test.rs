@@ -55,8 +55,22 @@ const VARIABLE: &str = "PROACTOR_BACKEND";
 const SEARCHES: &[&str] = &["seats_", "locks_", "object_loom", "object_shuttle"];
 
 /// Test binaries with these beginnings have no part in how files are served.
-const WITHOUT_FILES: &[&str] =
-    &["accept", "apc", "connect", "diagnose_", "disconnect", "named_", "object_", "port_", "status", "sync_"];
+const WITHOUT_FILES: &[&str] = &[
+    "accept",
+    "apc",
+    "attempt",
+    "connect",
+    "diagnose_",
+    "disconnect",
+    "named_",
+    "network_",
+    "object_",
+    "pool_",
+    "port_",
+    "raw",
+    "status",
+    "sync_",
+];
 
 /// One call of `cargo test`.
 #[derive(Debug, PartialEq)]

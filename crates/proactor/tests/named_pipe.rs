@@ -16,10 +16,11 @@ use proactor::{NamedPipe, NamedPipeOptions, PipeModes, Status, op, wait_named_pi
 fn space() -> PathBuf {
     static ONCE: Once = Once::new();
     let path = std::env::temp_dir().join(format!("proactor-pipes-{}", std::process::id()));
-    ONCE.call_once(|| match std::env::var_os(ROLE) {
-        None => set_namespace(&path).unwrap(),
-        // What the one that started it has said.
-        Some(_) => {}
+    ONCE.call_once(|| {
+        // One that was started by another has what that said.
+        if std::env::var_os(ROLE).is_none() {
+            set_namespace(&path).unwrap();
+        }
     });
     path
 }

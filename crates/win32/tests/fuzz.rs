@@ -34,7 +34,7 @@ pub struct Choices(u64);
 
 impl Choices {
     /// From the seed that is given, or one of the clock.
-    pub fn new() -> Self {
+    pub fn from_environment() -> Self {
         let seed = match std::env::var("PROACTOR_FUZZ_SEED") {
             Ok(seed) => seed.parse().expect("a seed is a number"),
             Err(_) => std::time::UNIX_EPOCH.elapsed().expect("it is later").as_nanos() as u64,
@@ -44,7 +44,7 @@ impl Choices {
     }
 
     /// Any number.
-    pub fn next(&mut self) -> u64 {
+    pub fn any(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -53,7 +53,7 @@ impl Choices {
 
     /// Below `end`.
     pub fn below(&mut self, end: usize) -> usize {
-        ((self.next() >> 32) as usize) % end
+        ((self.any() >> 32) as usize) % end
     }
 
     /// True once in `times`.

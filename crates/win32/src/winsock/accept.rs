@@ -79,8 +79,8 @@ unsafe fn check_room(listener: &SocketObject, name: *mut u8, len: *mut c_int) ->
 /// `accept`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn proactor_accept(socket: SOCKET, name: *mut u8, len: *mut c_int) -> SOCKET {
-    // SAFETY: an address as documented.
     answer::socket_of(|| {
+        // SAFETY: an address as documented.
         find(socket).and_then(|listener| unsafe {
             check_room(&listener, name, len)?;
             hand_over(&listener, next(&listener)?, name, len)
@@ -125,8 +125,8 @@ pub unsafe extern "C" fn WSAAccept(
     condition: Option<Condition>,
     data: usize,
 ) -> SOCKET {
-    // SAFETY: address and condition as documented.
     answer::socket_of(|| {
+        // SAFETY: address and condition as documented.
         find(socket).and_then(|listener| unsafe {
             check_room(&listener, name, len)?;
             let accepted = next(&listener)?;

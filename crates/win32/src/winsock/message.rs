@@ -115,8 +115,8 @@ pub unsafe extern "C" fn WSASendMsg(
     overlapped: *mut OVERLAPPED,
     routine: Option<Routine>,
 ) -> c_int {
-    // SAFETY: a message and an OVERLAPPED as documented, here and below.
     answer::done_by(|| {
+        // SAFETY: a message and an OVERLAPPED as documented, here and below.
         find(handle).and_then(|socket| unsafe {
             let message = message.as_ref().ok_or(Fault(WSAEFAULT))?;
             let buffers = plain::buffers(message.lpBuffers, message.dwBufferCount)?;
@@ -199,8 +199,8 @@ pub unsafe extern "C" fn WSARecvMsg(
     overlapped: *mut OVERLAPPED,
     routine: Option<Routine>,
 ) -> c_int {
-    // SAFETY: a message and an OVERLAPPED as documented, here and below.
     answer::done_by(|| {
+        // SAFETY: a message and an OVERLAPPED as documented, here and below.
         find(handle).and_then(|socket| unsafe {
             let asked = message.as_ref().ok_or(Fault(WSAEFAULT))?;
             let buffers = plain::buffers(asked.lpBuffers, asked.dwBufferCount)?;

@@ -127,8 +127,8 @@ pub unsafe extern "C" fn WSASend(
     overlapped: *mut OVERLAPPED,
     routine: Option<Routine>,
 ) -> c_int {
-    // SAFETY: buffers and OVERLAPPED as documented, here and below.
     answer::done_by(|| {
+        // SAFETY: buffers and OVERLAPPED as documented, here and below.
         find(socket).and_then(|object| unsafe {
             let buffers = plain::buffers(buffers, buffer_count)?;
             if overlapped.is_null() {
@@ -154,8 +154,8 @@ pub unsafe extern "C" fn WSASendTo(
     overlapped: *mut OVERLAPPED,
     routine: Option<Routine>,
 ) -> c_int {
-    // SAFETY: buffers, address and OVERLAPPED as documented, here and below.
     answer::done_by(|| {
+        // SAFETY: buffers, address and OVERLAPPED as documented, here and below.
         find(socket).and_then(|object| unsafe {
             let buffers = plain::buffers(buffers, buffer_count)?;
             if overlapped.is_null() {
@@ -213,8 +213,8 @@ pub unsafe extern "C" fn WSARecv(
     overlapped: *mut OVERLAPPED,
     routine: Option<Routine>,
 ) -> c_int {
-    // SAFETY: buffers and OVERLAPPED as documented, here and below.
     answer::done_by(|| {
+        // SAFETY: buffers and OVERLAPPED as documented, here and below.
         find(socket).and_then(|object| unsafe {
             let buffers = plain::buffers(buffers, buffer_count)?;
             let wanted = asked(flags)?;
@@ -242,8 +242,8 @@ pub unsafe extern "C" fn WSARecvFrom(
     overlapped: *mut OVERLAPPED,
     routine: Option<Routine>,
 ) -> c_int {
-    // SAFETY: buffers, address and OVERLAPPED as documented, here and below.
     answer::done_by(|| {
+        // SAFETY: buffers, address and OVERLAPPED as documented, here and below.
         find(socket).and_then(|object| unsafe {
             let buffers = plain::buffers(buffers, buffer_count)?;
             let wanted = asked(flags)?;

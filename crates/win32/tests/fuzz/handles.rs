@@ -231,8 +231,8 @@ impl State {
             0 => 0,
             1 => usize::MAX,
             2 => usize::MAX - 1,
-            3 => self.choices.next() as usize,
-            4 => (self.choices.next() as u32 & 0xffff) as usize,
+            3 => self.choices.any() as usize,
+            4 => (self.choices.any() as u32 & 0xffff) as usize,
             5 | 6 if !self.closed.is_empty() => self.closed[self.choices.below(self.closed.len())],
             7 if !self.open.is_empty() => {
                 self.open[self.choices.below(self.open.len())] | (1 + self.choices.below(3))
@@ -262,7 +262,7 @@ impl State {
                 }
                 Small => self.choices.below(4),
                 Wait => self.choices.below(2),
-                Any => self.choices.next() as usize,
+                Any => self.choices.any() as usize,
                 Null => 0,
             };
         }
@@ -289,7 +289,7 @@ fn any_handle_may_be_given_to_anything() {
     assert_eq!(unsafe { WSAStartup(0x202, data.as_mut_ptr().cast()) }, 0);
     let path = std::env::temp_dir().join(format!("proactor-fuzz-{}", std::process::id()));
     let mut state = State {
-        choices: Choices::new(),
+        choices: Choices::from_environment(),
         open: Vec::new(),
         closed: Vec::new(),
         rooms: (0..6).map(|_| Box::new([0; 1024])).collect(),
