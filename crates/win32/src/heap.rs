@@ -174,6 +174,11 @@ pub unsafe extern "C" fn HeapReAlloc(heap: HANDLE, flags: DWORD, block: LPVOID, 
         // SAFETY: a block of this heap, as documented, and the caller's to move.
         unsafe {
             let head = head(block).ok_or(Status::INVALID_PARAMETER)?;
+            // Kept until the block is given back: another thread may be given its address at once.
+            let mut blocks = heap.as_ref().map(|heap| heap.0.lock().unwrap_or_else(PoisonError::into_inner));
+            if blocks.as_ref().is_some_and(|blocks| !blocks.contains(&block.addr())) {
+                return Err(Status::INVALID_PARAMETER);
+            }
             if flags & HEAP_REALLOC_IN_PLACE_ONLY != 0 {
                 if size > (*head).size {
                     return Err(Status::NO_MEMORY);
@@ -185,8 +190,7 @@ pub unsafe extern "C" fn HeapReAlloc(heap: HANDLE, flags: DWORD, block: LPVOID, 
             if new.is_null() {
                 return Err(Status::NO_MEMORY);
             }
-            if let Some(heap) = heap {
-                let mut blocks = heap.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(blocks) = &mut blocks {
                 blocks.remove(&block.addr());
                 blocks.insert(new.expose_provenance());
             }

@@ -99,7 +99,9 @@ fn with_region<R>(
 }
 
 fn reserve(address: usize, size: usize) -> Result<usize, Status> {
-    let size = size.checked_next_multiple_of(page()).ok_or(Status::NO_MEMORY)?;
+    // The address asked for lies in the region, and so does all that follows it.
+    let size = size.checked_add(address % GRANULARITY).and_then(|size| size.checked_next_multiple_of(page()));
+    let size = size.ok_or(Status::NO_MEMORY)?;
     let address = address - address % GRANULARITY;
     // Linux aligns to pages only: what is too much on both sides is given back.
     let asked = if address == 0 { size.checked_add(GRANULARITY).ok_or(Status::NO_MEMORY)? } else { size };
@@ -156,9 +158,14 @@ fn allocate(address: usize, size: usize, kind: DWORD, protect: DWORD) -> Result<
         let (start, end) = whole_pages(address, size)?;
         return commit(start, end, protect).map(|()| start);
     }
+    if (1..GRANULARITY).contains(&address) {
+        // Nobody gets the lowest addresses, and rounded down it would be anywhere.
+        return Err(Status::INVALID_PARAMETER);
+    }
     let base = reserve(address, size)?;
     if kind & MEM_COMMIT != 0 {
-        let (start, end) = whole_pages(base, size)?;
+        // All of it: as much as lies before the address that was asked for, too.
+        let (start, end) = whole_pages(base, address % GRANULARITY + size)?;
         commit(start, end, protect).inspect_err(|_| {
             let _ = release(base);
         })?;

@@ -83,15 +83,22 @@ fn ours(name: &str) -> Option<HANDLE> {
 fn present(name: Option<String>) -> Result<HANDLE, u32> {
     match name {
         None => Ok(mark(OURS.len())),
-        Some(name) => {
-            ours(&name).or_else(|| open(&name, libc::RTLD_NOLOAD).map(close)).ok_or(code::ERROR_MOD_NOT_FOUND)
-        }
+        Some(name) => ours(&name).or_else(|| there(&name)).ok_or(code::ERROR_MOD_NOT_FOUND),
     }
+}
+
+/// A shared library of Linux that is there already. One that was not loaded by [`open`] is from now on, once: its handle
+/// would be nobody's otherwise.
+fn there(name: &str) -> Option<HANDLE> {
+    let handle = open(name, libc::RTLD_NOLOAD)?;
+    let known = loaded().get(&handle).is_some_and(|times| *times > 1);
+    Some(if known { close(handle) } else { handle })
 }
 
 /// Opens a shared library of Linux; its handle, which is known until it is closed as often as it was opened.
 fn open(name: &str, flags: i32) -> Option<HANDLE> {
-    let name = CString::new(name.replace('\\', "/")).ok()?;
+    // No name would be the program's.
+    let name = CString::new(name.replace('\\', "/")).ok().filter(|name| !name.is_empty())?;
     // SAFETY: a C string; what the library does when it is loaded is its caller's wish.
     let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | flags) };
     if handle.is_null() {

@@ -47,14 +47,15 @@ pub unsafe extern "C" fn lstrlenW(text: *const WCHAR) -> i32 {
 /// Copies at most `room` characters, of which the last is a zero.
 ///
 /// # Safety
-/// `from` ends with a zero, and `to` has room for as much as is copied.
+/// `from` ends with a zero or has `room` characters, and `to` has room for as much as is copied.
 unsafe fn copy<C: Copy + Default + PartialEq>(to: *mut C, from: *const C, room: usize) -> *mut C {
     if to.is_null() || from.is_null() || room == 0 {
         return std::ptr::null_mut();
     }
     // SAFETY: by the caller's promise.
     unsafe {
-        let length = length(from).min(room - 1);
+        // No more is looked at than is copied: the end may be none of the caller's.
+        let length = (0..room - 1).find(|at| *from.add(*at) == C::default()).unwrap_or(room - 1);
         std::ptr::copy(from, to, length);
         to.add(length).write(C::default());
     }
@@ -89,24 +90,33 @@ pub unsafe extern "C" fn lstrcpynW(to: *mut WCHAR, from: *const WCHAR, room: i32
     unsafe { copy(to, from, usize::try_from(room).unwrap_or(0)) }
 }
 
-/// `lstrcatA`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn lstrcatA(to: *mut c_char, from: *const c_char) -> *mut c_char {
-    // SAFETY: as above.
+/// Copies to where a string ends; NULL if there is nothing to copy to, or from.
+///
+/// # Safety
+/// Each is NULL or ends with a zero, and the first has room for both.
+unsafe fn append<C: Copy + Default + PartialEq>(to: *mut C, from: *const C) -> *mut C {
+    if to.is_null() || from.is_null() {
+        return std::ptr::null_mut();
+    }
+    // SAFETY: by the caller's promise.
     unsafe {
         copy(to.add(length(to)), from, usize::MAX);
     }
     to
 }
 
+/// `lstrcatA`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lstrcatA(to: *mut c_char, from: *const c_char) -> *mut c_char {
+    // SAFETY: as above.
+    unsafe { append(to, from) }
+}
+
 /// `lstrcatW`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lstrcatW(to: *mut WCHAR, from: *const WCHAR) -> *mut WCHAR {
     // SAFETY: as above.
-    unsafe {
-        copy(to.add(length(to)), from, usize::MAX);
-    }
-    to
+    unsafe { append(to, from) }
 }
 
 /// Compares as text; what is no UTF-8 by what stands for it.

@@ -33,11 +33,46 @@ TEST(a_heap_of_ones_own_takes_its_blocks_along)
     CHECK(HeapDestroy(heap));
 }
 
+TEST(a_region_holds_the_address_that_was_asked_for)
+{
+    char *pages = VirtualAlloc(NULL, 1 << 20, MEM_RESERVE, PAGE_NOACCESS);
+    CHECK(pages != NULL);
+    CHECK(VirtualFree(pages, 0, MEM_RELEASE));
+    CHECK(VirtualAlloc(pages + 0x1800, 0x1000, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE) == pages);
+    pages[0] = pages[0x1800] = pages[0x27ff] = 1;
+    CHECK(VirtualFree(pages, 0, MEM_RELEASE));
+    CHECK_FAILS(VirtualAlloc((void *)4096, 4096, MEM_RESERVE, PAGE_READWRITE) != NULL, ERROR_INVALID_PARAMETER);
+}
+
+TEST(a_copy_looks_at_no_more_than_it_takes)
+{
+    char *pages = VirtualAlloc(NULL, 8192, MEM_RESERVE, PAGE_NOACCESS);
+    CHECK(VirtualAlloc(pages, 4096, MEM_COMMIT, PAGE_READWRITE) == pages);
+    memset(pages + 4092, 'x', 4);
+    char copied[8];
+    CHECK(lstrcpynA(copied, pages + 4092, 5) == copied);
+    CHECK(strcmp(copied, "xxxx") == 0);
+    CHECK(lstrcatA(NULL, copied) == NULL && lstrcatA(copied, NULL) == NULL);
+    CHECK(strcmp(copied, "xxxx") == 0);
+    CHECK(VirtualFree(pages, 0, MEM_RELEASE));
+}
+
+TEST(a_module_has_a_name)
+{
+    CHECK_FAILS(GetModuleHandleA("") != NULL, ERROR_MOD_NOT_FOUND);
+    CHECK_FAILS(LoadLibraryA("") != NULL, ERROR_MOD_NOT_FOUND);
+}
+
 TEST(a_block_that_is_none_is_not_freed)
 {
     wine_differs("Wine ends the program");
     char none[64] = {0};
     CHECK_FAILS(HeapFree(GetProcessHeap(), 0, none + 32), ERROR_INVALID_PARAMETER);
+    HANDLE heap = HeapCreate(0, 0, 0);
+    void *block = HeapAlloc(GetProcessHeap(), 0, 10);
+    CHECK_FAILS(HeapReAlloc(heap, 0, block, 20) != NULL, ERROR_INVALID_PARAMETER);
+    CHECK(HeapFree(GetProcessHeap(), 0, block));
+    CHECK(HeapDestroy(heap));
     CHECK_FAILS(HeapAlloc((HANDLE)0x7ffffff0, 0, 10) != NULL, ERROR_INVALID_HANDLE);
     CHECK_FAILS(HeapAlloc(NULL, 0, 10) != NULL, ERROR_INVALID_HANDLE);
     CHECK_FAILS(HeapAlloc(GetProcessHeap(), 0, (SIZE_T)-1) != NULL, ERROR_NOT_ENOUGH_MEMORY);
