@@ -2,8 +2,8 @@
 
 mod common;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::*};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use common::{PATIENCE, eventually};
@@ -234,4 +234,23 @@ fn events_do_not_disturb_what_is_pending_and_can_be_given_up() {
     ours.close().unwrap();
     assert_eq!(ours.events(), Err(Status::INVALID_HANDLE));
     assert_eq!(ours.select_events(Ready::READ, || ()), Err(Status::INVALID_HANDLE));
+}
+
+#[test]
+fn the_bell_before_is_dropped_where_its_socket_can_be_used() {
+    struct Uses(Weak<Socket>);
+    impl Drop for Uses {
+        fn drop(&mut self) {
+            if let Some(socket) = self.0.upgrade() {
+                let _ = socket.events();
+            }
+        }
+    }
+    let (ours, _theirs) = connected();
+    let ours = Arc::new(ours);
+    for _ in 0..2 {
+        let uses = Uses(Arc::downgrade(&ours));
+        ours.select_events(Ready::READ, move || _ = &uses).unwrap();
+    }
+    ours.select_events(Ready::empty(), || ()).unwrap();
 }

@@ -279,7 +279,7 @@ impl Drop for AtItsEnd {
         assert!(wait_one(&event, Wait::NOW).is_ok());
         assert_eq!(wait_one(&event, Wait::at_most(Duration::from_millis(1))), Err(Status::TIMEOUT));
         assert_eq!(sleep(Wait::at_most(Duration::from_millis(1)).alertably()), Ok(()));
-        let _ = Thread::current();
+        assert_eq!(Thread::current().id(), Thread::current_id());
         self.0.store(true, SeqCst);
     }
 }

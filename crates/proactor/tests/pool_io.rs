@@ -2,12 +2,12 @@
 
 mod common;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 
 use common::{PATIENCE, eventually};
-use proactor::object::{Event, Wait, wait_one};
+use proactor::object::{Event, Thread, Wait, wait_one};
 use proactor::pool::{CleanupGroup, Environment, Io, Pending, Pool, bind};
 use proactor::{Modes, Op, Packet, Pipe, Port, Status, op};
 
@@ -253,4 +253,49 @@ fn s420_a_bound_handle_needs_no_announcements_and_skips_what_it_skips() {
     let _ = writer.begin(op::Send::new("next")).unwrap().wait();
     let packet = hear.recv_timeout(PATIENCE).unwrap();
     assert!(matches!(packet.op, Op::Recv(recv) if recv.data() == b"next"));
+}
+
+fn sleeps(thread: &Thread) -> bool {
+    let Some(id) = thread.kernel_id() else { return false };
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{id}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S'))
+}
+
+#[test]
+fn s402_who_waits_for_callbacks_hears_that_another_has_dropped_them() {
+    let bound = Bound::new(&Environment::new());
+    bound.io.start().unwrap();
+    let io = bound.io.clone();
+    let (tell, hear) = channel();
+    let waits = Thread::spawn(move || {
+        io.wait_for_callbacks(Pending::Run);
+        let _ = tell.send(());
+        0
+    })
+    .unwrap();
+    // It sleeps, so that it has to be woken.
+    eventually("it sleeps", || sleeps(&waits));
+    assert_eq!(bound.io.wait_for_callbacks(Pending::Drop), 1);
+    hear.recv_timeout(PATIENCE).expect("nothing is left to wait for");
+}
+
+#[test]
+fn s403_closed_in_its_last_callback_nothing_of_it_is_left() {
+    let (reader, writer) = Pipe::pair().unwrap();
+    let captured = Arc::new(());
+    let left = Arc::downgrade(&captured);
+    let slot: Arc<Mutex<Option<Io>>> = Arc::default();
+    let (mine, (tell, hear)) = (slot.clone(), channel());
+    let io = Io::new(&reader, &Environment::new(), move |_, _| {
+        let _keeps = &captured;
+        drop(mine.lock().unwrap().take());
+        let _ = tell.send(());
+    });
+    let io = io.unwrap();
+    io.start().unwrap();
+    *slot.lock().unwrap() = Some(io);
+    reader.start(op::Recv::new(vec![0; 8])).unwrap();
+    let _ = writer.begin(op::Send::new("ping")).unwrap().wait();
+    hear.recv_timeout(PATIENCE).unwrap();
+    eventually("it is gone", || left.strong_count() == 0);
 }

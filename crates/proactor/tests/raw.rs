@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proactor::object::{Event, Wait, wait_one};
 use proactor::raw::{self, End, Io};
-use proactor::{Modes, Operation, Pipe, Port, Socket, Started, Status, op};
+use proactor::{File, Modes, Operation, Pipe, Port, Socket, Started, Status, op};
 
 /// What was seen: number, status, bytes. Numbers are one test's own.
 static SEEN: Mutex<Vec<(usize, Status, usize)>> = Mutex::new(Vec::new());
@@ -205,4 +205,23 @@ fn what_is_told_by_its_event_or_its_handle_needs_no_worker() {
     for _ in 0..3 {
         assert_eq!(port.get_timeout(Duration::from_secs(10)).unwrap().bytes(), 1);
     }
+}
+
+#[test]
+fn a_lock_that_is_had_at_once_is_seen_where_no_packet_comes() {
+    let path = std::env::temp_dir().join(format!("proactor-raw-lock-{}", std::process::id()));
+    let port: Port = Port::new(1).unwrap();
+    let file = File::options().read(true).write(true).create(true).delete_on_close(true).open(&path).unwrap();
+    let file = Io::from(file);
+    file.associate(&port, 0).unwrap();
+    file.set_modes(Modes::SKIP_COMPLETION_PORT_ON_SUCCESS).unwrap();
+    assert!(matches!(file.start(watched(op::Lock::exclusive(0, 1), 201)), Ok(Started::Done(_))));
+    assert_eq!(seen(201), [(Status::SUCCESS, 0)]);
+    assert!(matches!(file.start(watched(op::Lock::exclusive(1, 1).at_once(), 202)), Ok(Started::Done(_))));
+    assert_eq!(seen(202), [(Status::SUCCESS, 0)]);
+    assert!(matches!(
+        file.start(raw::with_own_event(watched(op::Lock::exclusive(2, 1), 203))),
+        Ok(Started::Done(_))
+    ));
+    assert_eq!((seen(203).len(), file.pending()), (1, 0));
 }

@@ -141,30 +141,31 @@ impl Socket {
         bell: impl Fn() + Send + Sync + 'static,
     ) -> Result<(), Status> {
         let wanted = wanted & ALL;
-        {
+        // The bell before is dropped where nothing is locked: what it has captured is the caller's.
+        let before = {
             let mut state = self.0.state.lock();
             if state.fd.is_none() {
                 return Err(Status::INVALID_HANDLE);
             }
             if wanted.is_empty() {
                 self.0.set_selected(false);
-                if state.selection().is_some() {
-                    state.seldom_mut().selection = None;
-                }
+                state.selection().is_some().then(|| state.seldom_mut().selection.take())
             } else {
                 // Workers of a port may never come.
                 self.0.ensure_watched(&mut state, true)?;
-                state.seldom_mut().selection = Some(Box::new(Selection {
+                let selection = Box::new(Selection {
                     wanted,
                     armed: ALL,
                     recorded: Ready::empty(),
                     connect: Status::SUCCESS,
                     close: Status::SUCCESS,
                     bell: Arc::new(bell),
-                }));
+                });
                 self.0.set_selected(true);
+                Some(state.seldom_mut().selection.replace(selection))
             }
-        }
+        };
+        drop(before);
         if wanted.is_empty() {
             self.0.unwatch_if_unneeded();
         } else {

@@ -101,6 +101,11 @@ impl State {
         grows
     }
 
+    /// Whether handles complete here, and there is no thread that would take their packets.
+    fn lacks_a_taker(&self) -> bool {
+        self.bound > 0 && self.threads == 0
+    }
+
     fn has_work(&self) -> bool {
         self.line.iter().any(|line| !line.is_empty())
     }
@@ -310,7 +315,7 @@ impl Tick for Crew {
     fn tick(self: Arc<Self>) -> Option<Duration> {
         let grows = {
             let mut state = self.state.lock();
-            state.has_work() && state.grows()
+            (state.has_work() || state.lacks_a_taker()) && state.grows()
         };
         if grows && self.try_start().is_err() { Some(AGAIN) } else { None }
     }

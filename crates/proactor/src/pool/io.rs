@@ -119,10 +119,10 @@ impl Io {
         callback: impl Fn(&Instance<'_>, Packet<(), ()>) + Send + Sync + 'static,
     ) -> Result<Io, Status> {
         let object = Object::new(environment, Box::new(|_, _| ()))?;
+        object.owner.crew.bound()?;
+        // From here on it is unbound when it is dropped.
         let shared = Arc::new(Shared { object, callback: Box::new(callback), kept: Lock::default() });
         let crew = &shared.object.owner.crew;
-        crew.bound()?;
-        // From here on it is unbound when it is dropped.
         let io = Io { handle: Arc::new(Handle(shared.clone())) };
         handle.associate_with(&crew.port, Key::Io(Arc::downgrade(&shared)))?;
         Ok(io)

@@ -234,6 +234,9 @@ impl Object {
         let dropped = if pending == Pending::Drop { Object::drop_pending(&mut state) } else { 0 };
         if !state.is_quiet() {
             blocking(|| self.wait_until_quiet(state));
+        } else if dropped > 0 {
+            // Somebody else may wait for what was just dropped.
+            self.quiet.notify_all();
         }
         dropped
     }
@@ -279,12 +282,13 @@ impl Object {
         dropped
     }
 
-    /// Its handle is gone: what is due runs still. True if that is all there is to come of it.
+    /// Its handle is gone: what is due runs still. True if nothing is to come any more; a callback that runs keeps what
+    /// it needs itself.
     pub(super) fn close(&self) -> bool {
         let mut state = self.state.lock();
         state.closed = true;
         let quiet = state.is_quiet();
-        let done = quiet && state.dropped == 0;
+        let done = state.pending == 0 && state.dropped == 0;
         drop(state);
         if quiet {
             self.leave_group();

@@ -257,7 +257,8 @@ impl Handle {
         match answer {
             Answer::Granted if skip => {
                 block.status = Status::SUCCESS;
-                self.ended(Sort::Loud);
+                block.observe();
+                self.ended(Sort::of(&block));
                 Ok(Begun::Done(block))
             }
             Answer::Granted => {

@@ -209,6 +209,7 @@ pub(crate) fn with_mine<R>(with: impl FnOnce(&Arc<Shared>) -> R) -> R {
 #[cold]
 fn nobody() -> Arc<Shared> {
     let shared = Shared::new(ThreadNo::current(), None, Gate::open());
+    shared.id.store(kernel_id(), Release);
     shared.end(0);
     shared
 }
