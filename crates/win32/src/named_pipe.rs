@@ -10,7 +10,7 @@ use proactor::{NamedPipe, NamedPipeOptions, PipeModes, Status, op, wait_named_pi
 
 use crate::access::{self, Rights};
 use crate::error::{self, code};
-use crate::overlapped::{self, Began};
+use crate::overlapped::{self, Began, Places};
 use crate::table::{self, Object};
 use crate::text;
 use crate::types::*;
@@ -278,6 +278,7 @@ pub unsafe extern "C" fn TransactNamedPipe(
     count: *mut DWORD,
     overlapped: *mut OVERLAPPED,
 ) -> BOOL {
+    let mut told = false;
     let began = pipe(handle).and_then(|object| {
         if question.is_null() && question_len > 0 || answer.is_null() && room > 0 {
             return Err(Status::ACCESS_VIOLATION);
@@ -295,14 +296,18 @@ pub unsafe extern "C" fn TransactNamedPipe(
             let (status, bytes) = unsafe { overlapped::perform(&object.io, recv, overlapped, true) }?;
             return Ok(Began::Done { bytes, status });
         }
+        told = true;
+        let places = Places { count, ..Places::NONE };
         // SAFETY: not NULL, and the operation's own until it ends, as documented.
-        unsafe { overlapped::start(&object.io, recv, overlapped, None) }
+        unsafe { overlapped::start_telling(&object.io, recv, overlapped, None, places) }
     });
     match began {
         Ok(Began::Pending) => error::failed_with(code::ERROR_IO_PENDING),
         Ok(Began::Done { bytes, status }) => {
-            // SAFETY: NULL or may be written to, as documented.
-            unsafe { tell(&[(count, bytes as DWORD)]) };
+            if !told {
+                // SAFETY: NULL or may be written to, as documented.
+                unsafe { tell(&[(count, bytes as DWORD)]) };
+            }
             if status.is_success() { TRUE } else { error::failed(status) }
         }
         Err(status) => error::failed(status),

@@ -7,12 +7,13 @@
 
 use std::cell::Cell;
 use std::ffi::c_void;
+use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::*};
 
 use proactor::object::{Event, Wait, wait_one};
 use proactor::raw::{self, End, Io};
-use proactor::{Modes, Operation, Packet, Started, Status};
+use proactor::{Modes, Operation, Packet, Status};
 
 use crate::access;
 use crate::error::{self, code};
@@ -45,10 +46,51 @@ pub enum Began {
     },
 }
 
+/// Where a call says what came of an operation that is over when it returns; each may be NULL. Often they lie beside the
+/// OVERLAPPED, and go with it once a packet is queued: so they are written before that, by who ends the operation.
+#[derive(Clone, Copy)]
+pub struct Places {
+    /// The count, unless it failed.
+    pub count: *mut DWORD,
+    /// 0, if it succeeded.
+    pub flags: *mut DWORD,
+}
+
+impl Places {
+    /// Nobody asks.
+    pub const NONE: Places = Places { count: ptr::null_mut(), flags: ptr::null_mut() };
+
+    /// Writes what is asked for.
+    ///
+    /// # Safety
+    /// Each is NULL or may be written to.
+    pub unsafe fn tell(self, status: Status, bytes: usize) {
+        if !status.is_error() && !self.count.is_null() {
+            // SAFETY: not NULL, and by the caller's promise.
+            unsafe { self.count.write(bytes as DWORD) };
+        }
+        if status.is_success() && !self.flags.is_null() {
+            // SAFETY: the same.
+            unsafe { self.flags.write(0) };
+        }
+    }
+}
+
+/// The operation a thread is starting, and how it ended if it did so at once. Once a packet is queued the OVERLAPPED may
+/// be gone, so it can't be asked.
+#[derive(Clone, Copy)]
+struct Starting {
+    address: usize,
+    places: Places,
+    end: Option<(Status, usize)>,
+}
+
+impl Starting {
+    const NOTHING: Starting = Starting { address: 0, places: Places::NONE, end: None };
+}
+
 thread_local! {
-    /// The operation this thread is starting, and how it ended if it did so at once. Once a packet is queued the
-    /// OVERLAPPED may be gone, so it can't be asked.
-    static STARTING: Cell<(usize, Option<(Status, usize)>)> = const { Cell::new((0, None)) };
+    static STARTING: Cell<Starting> = const { Cell::new(Starting::NOTHING) };
 }
 
 /// The status in an OVERLAPPED, with everything that was written before it.
@@ -100,15 +142,17 @@ fn ended(end: &End<'_>) {
     }
     let event = luggage.and_then(|luggage| luggage.event.clone());
     let (tag, status, bytes) = (end.tag(), end.status(), end.bytes());
-    // SAFETY: the operation's number is the address of its OVERLAPPED, which its caller keeps until this.
-    unsafe { write_end(tag as *mut OVERLAPPED, status, bytes) };
     let _ = STARTING.try_with(|starting| {
-        if let (address, None) = starting.get()
+        if let Starting { address, places, end: None } = starting.get()
             && address == tag
         {
-            starting.set((tag, Some((status, bytes))));
+            starting.set(Starting { address, places, end: Some((status, bytes)) });
+            // SAFETY: the call that has them is still on this thread's stack, and nobody knows of the end yet.
+            unsafe { places.tell(status, bytes) };
         }
     });
+    // SAFETY: the operation's number is the address of its OVERLAPPED, which its caller keeps until this.
+    unsafe { write_end(tag as *mut OVERLAPPED, status, bytes) };
     if let Some(event) = event {
         event.set();
     }
@@ -144,12 +188,44 @@ pub unsafe fn start<O: Operation>(
     finish: Option<Finish>,
 ) -> Result<Began, Status> {
     // SAFETY: by the caller's promise.
+    unsafe { start_telling(io, op, overlapped, finish, Places::NONE) }
+}
+
+/// The same, which says how it ended if it is over when this returns.
+///
+/// # Safety
+/// As [`start`]; the places may be written to, or are NULL.
+pub unsafe fn start_telling<O: Operation>(
+    io: &Io,
+    op: O,
+    overlapped: *mut OVERLAPPED,
+    finish: Option<Finish>,
+    places: Places,
+) -> Result<Began, Status> {
+    // SAFETY: by the caller's promise.
     let (event, quietly) = unsafe { take_event(overlapped) }?;
     // SAFETY: by the caller's promise.
     unsafe { preset(overlapped) };
     let op = dressed(op, overlapped, Luggage { event, finish, value: None });
+    starting(overlapped, places, || start_dressed(io, op, quietly))
+}
+
+/// Starts an operation and waits for its end, on a handle whose operations nobody else is told of.
+///
+/// # Safety
+/// As [`start`].
+pub unsafe fn start_and_wait<O: Operation>(
+    io: &Io,
+    op: O,
+    overlapped: *mut OVERLAPPED,
+    finish: Option<Finish>,
+) -> Result<(Status, usize), Status> {
     // SAFETY: by the caller's promise.
-    unsafe { start_dressed(io, op, overlapped, quietly) }
+    let (event, _) = unsafe { take_event(overlapped) }?;
+    // SAFETY: by the caller's promise.
+    unsafe { preset(overlapped) };
+    let op = io.perform(dressed(op, overlapped, Luggage { event, finish, value: None }))?;
+    Ok((op.status(), op.bytes()))
 }
 
 /// Starts an operation for a native call, whose status block is where its end is written; not that it is under way
@@ -166,8 +242,7 @@ pub unsafe fn start_native<O: Operation>(
 ) -> Result<Began, Status> {
     let value = (context != block as usize).then_some(context);
     let op = dressed(op, block, Luggage { event, finish: None, value });
-    // SAFETY: by the caller's promise.
-    unsafe { start_dressed(io, op, block, context == 0) }
+    starting(block, Places::NONE, || start_dressed(io, op, context == 0))
 }
 
 /// What the packet of an operation brings to C.
@@ -176,25 +251,27 @@ pub fn value_of<K, M>(packet: &Packet<K, M>) -> usize {
     luggage.and_then(|luggage| luggage.value).unwrap_or(packet.tag())
 }
 
-/// # Safety
-/// As [`start`], of an operation that was dressed for this OVERLAPPED.
-unsafe fn start_dressed<O: Operation>(
-    io: &Io,
-    op: O,
-    overlapped: *mut OVERLAPPED,
-    quietly: bool,
-) -> Result<Began, Status> {
-    STARTING.with(|starting| starting.set((overlapped as usize, None)));
+fn start_dressed<O: Operation>(io: &Io, op: O, quietly: bool) -> Result<bool, Status> {
     let started = if quietly { io.start_quietly(op) } else { io.start(op) };
-    let (_, end) = STARTING.with(|starting| starting.replace((0, None)));
-    match (started, end) {
-        (Err(refused), _) => Err(refused.status),
-        // Another thread ended it, or nobody yet.
-        (Ok(Started::Pending(_)), _) | (Ok(_), None) => Ok(Began::Pending),
-        // What failed after its start was accepted is told by its end.
-        (Ok(_), Some((status, _))) if status.is_error() => Ok(Began::Pending),
-        (Ok(_), Some((status, bytes))) => Ok(Began::Done { bytes, status }),
-    }
+    started.map(|started| started.at_once()).map_err(|refused| refused.status)
+}
+
+/// Has the end seen of an operation that `start` starts, which says whether it was over at once if it was not refused.
+fn starting(
+    overlapped: *mut OVERLAPPED,
+    places: Places,
+    start: impl FnOnce() -> Result<bool, Status>,
+) -> Result<Began, Status> {
+    let address = overlapped as usize;
+    STARTING.with(|starting| starting.set(Starting { address, places, end: None }));
+    let started = start();
+    let Starting { end, .. } = STARTING.with(|starting| starting.replace(Starting::NOTHING));
+    let at_once = started?;
+    Ok(match end {
+        Some((status, bytes)) if at_once && !status.is_error() => Began::Done { bytes, status },
+        // Another thread ended it, or nobody yet. What failed after its start was accepted is told by its end.
+        _ => Began::Pending,
+    })
 }
 
 /// Calls a completion routine, in which the thread may end.
@@ -211,19 +288,21 @@ pub unsafe fn call_routine(routine: OverlappedRoutine, status: Status, bytes: us
 /// the caller's own then.
 ///
 /// # Safety
-/// As [`start`]; and `routine` may be called with the OVERLAPPED.
+/// As [`start_telling`]; and `routine` may be called with the OVERLAPPED.
 pub unsafe fn start_with_routine<O: Operation>(
     io: &Io,
     op: O,
     overlapped: *mut OVERLAPPED,
-    finish: Option<Finish>,
+    (finish, places): (Option<Finish>, Places),
     routine: impl FnOnce(Status, usize) + Send + 'static,
-) -> Result<(), Status> {
+) -> Result<Began, Status> {
     // SAFETY: by the caller's promise.
     unsafe { preset(overlapped) };
     let op = dressed(op, overlapped, Luggage { event: None, finish, value: None });
-    let started = io.start_with_routine(op, move |op| routine(op.status(), op.bytes()));
-    started.map(|_| ()).map_err(|refused| refused.status)
+    starting(overlapped, places, || {
+        let started = io.start_with_routine(op, move |op| routine(op.status(), op.bytes()));
+        started.map(|_| true).map_err(|refused| refused.status)
+    })
 }
 
 /// Performs an operation on a synchronous handle: its end is written to the OVERLAPPED, if there is one, and its event

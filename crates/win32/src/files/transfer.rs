@@ -9,7 +9,7 @@ use proactor::{Buf, Status, op};
 
 use super::{APPEND_DATA, DeviceObject, READ_DATA, Target, WRITE_DATA, target};
 use crate::error::{self, code};
-use crate::overlapped::{self, Began};
+use crate::overlapped::{self, Began, Places};
 use crate::types::*;
 
 /// The offset that stands for the position of a synchronous file.
@@ -49,8 +49,8 @@ impl Way {
 
 /// How an operation is asked to end.
 enum How {
-    /// By packet, event, or handle.
-    Overlapped(*mut OVERLAPPED),
+    /// By packet, event, or handle; and where the count goes if it has ended when the call returns, or NULL.
+    Overlapped(*mut OVERLAPPED, *mut DWORD),
     /// In the call, with or without an OVERLAPPED, and whether that has an event.
     Now(*mut OVERLAPPED, bool),
     /// By a call in this thread.
@@ -63,7 +63,7 @@ enum How {
 /// The OVERLAPPED is valid, if it is not NULL, and so is the buffer, for as long as the operation takes.
 unsafe fn go(io: &Io, way: Way, buf: Buf, how: How) -> Result<Began, Status> {
     let overlapped = match how {
-        How::Overlapped(overlapped) | How::Now(overlapped, _) | How::Routine(overlapped, _) => overlapped,
+        How::Overlapped(overlapped, _) | How::Now(overlapped, _) | How::Routine(overlapped, _) => overlapped,
     };
     let offset = match overlapped.is_null() {
         true => AT_POSITION,
@@ -85,8 +85,11 @@ unsafe fn go(io: &Io, way: Way, buf: Buf, how: How) -> Result<Began, Status> {
 /// As [`go`].
 unsafe fn begin<O: proactor::Operation>(io: &Io, op: O, how: How) -> Result<Began, Status> {
     match how {
-        // SAFETY: by the caller's promise.
-        How::Overlapped(overlapped) => unsafe { overlapped::start(io, op, overlapped, None) },
+        How::Overlapped(overlapped, count) => {
+            let places = Places { count, ..Places::NONE };
+            // SAFETY: by the caller's promise.
+            unsafe { overlapped::start_telling(io, op, overlapped, None, places) }
+        }
         How::Now(overlapped, signals) => {
             // SAFETY: by the caller's promise.
             let (status, bytes) = unsafe { overlapped::perform(io, op, overlapped, signals) }?;
@@ -99,7 +102,7 @@ unsafe fn begin<O: proactor::Operation>(io: &Io, op: O, how: How) -> Result<Bega
                 unsafe { overlapped::call_routine(routine, status, bytes, address) }
             };
             // SAFETY: by the caller's promise.
-            unsafe { overlapped::start_with_routine(io, op, overlapped, None, call) }?;
+            unsafe { overlapped::start_with_routine(io, op, overlapped, (None, Places::NONE), call) }?;
             Ok(Began::Pending)
         }
     }
@@ -153,6 +156,7 @@ unsafe fn transfer(
         }
     };
     tell(0);
+    let mut told = false;
     let began = target(handle, way.rights()).and_then(|target| {
         // SAFETY: by the caller's promise.
         let buf = unsafe { way.memory(buffer, len) }?;
@@ -164,8 +168,11 @@ unsafe fn transfer(
                 Some(io) if io.is_synchronous() => unsafe { go(io, way, buf, How::Now(overlapped, true)) },
                 // S283
                 Some(_) if overlapped.is_null() => Err(Status::INVALID_PARAMETER),
-                // SAFETY: by the caller's promise.
-                Some(io) => unsafe { go(io, way, buf, How::Overlapped(overlapped)) },
+                Some(io) => {
+                    told = true;
+                    // SAFETY: by the caller's promise.
+                    unsafe { go(io, way, buf, How::Overlapped(overlapped, count)) }
+                }
                 None => Err(Status::OBJECT_TYPE_MISMATCH),
             },
         }
@@ -175,7 +182,9 @@ unsafe fn transfer(
         // S289: without an OVERLAPPED the end of a file is nothing that failed.
         Ok(Began::Done { status: Status::END_OF_FILE, .. }) if overlapped.is_null() => TRUE,
         Ok(Began::Done { bytes, status }) => {
-            tell(bytes);
+            if !told {
+                tell(bytes);
+            }
             if status.is_success() { TRUE } else { error::failed(status) }
         }
         Err(status) => error::failed(status),

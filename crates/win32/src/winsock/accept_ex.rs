@@ -11,7 +11,7 @@ use proactor::raw;
 use super::address;
 use super::answer::{self, Answer, Fault};
 use super::numbers::*;
-use super::overlapped::{Telling, launch};
+use super::overlapped::{NOWHERE, Telling, launch};
 use super::socket::{Context, SocketObject, find};
 use crate::overlapped::Finish;
 use crate::types::*;
@@ -82,7 +82,7 @@ pub unsafe extern "C" fn AcceptEx(
         let accept = accept.into_socket(&into.socket);
         let areas = buffer.wrapping_add(receive_len as usize) as usize;
         let finish = finish(into, areas, local_len as usize);
-        let telling = Telling { handle: listener, overlapped, routine: None, count: received };
+        let telling = Telling { overlapped, routine: None, count: received, flags: NOWHERE };
         // SAFETY: OVERLAPPED and buffer as documented.
         unsafe { launch(&socket, accept, telling, Some(finish)) }
     };

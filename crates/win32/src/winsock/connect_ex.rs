@@ -6,7 +6,7 @@ use proactor::{op, raw};
 
 use super::answer::{self, Answer, Fault};
 use super::numbers::*;
-use super::overlapped::{Telling, launch};
+use super::overlapped::{NOWHERE, Telling, launch};
 use super::socket::{Context, find};
 use super::{address, names};
 use crate::overlapped::Finish;
@@ -42,7 +42,7 @@ pub unsafe extern "C" fn ConnectEx(
                 connected.set_context(Context::Connected);
             }
         });
-        let telling = Telling { handle, overlapped, routine: None, count: sent };
+        let telling = Telling { overlapped, routine: None, count: sent, flags: NOWHERE };
         // SAFETY: OVERLAPPED and memory as documented.
         unsafe { launch(&socket, connect, telling, Some(finish)) }
     };

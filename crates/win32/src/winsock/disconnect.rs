@@ -6,7 +6,7 @@ use proactor::{How, Status, op};
 
 use super::answer::{self, Answer, Fault};
 use super::numbers::*;
-use super::overlapped::{Telling, launch};
+use super::overlapped::{NOWHERE, Telling, launch};
 use super::socket::{Context, find};
 use crate::overlapped::Finish;
 use crate::types::*;
@@ -49,7 +49,7 @@ pub unsafe extern "C" fn DisconnectEx(
         });
         let count = std::ptr::null_mut();
         // SAFETY: an OVERLAPPED as documented.
-        unsafe { launch(&socket, op, Telling { handle, overlapped, routine: None, count }, finish) }
+        unsafe { launch(&socket, op, Telling { overlapped, routine: None, count, flags: NOWHERE }, finish) }
     };
     answer::truth(disconnect())
 }

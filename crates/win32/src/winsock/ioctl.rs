@@ -7,7 +7,7 @@ use proactor::raw;
 
 use super::answer::{self, Answer, Fault};
 use super::numbers::*;
-use super::overlapped::{Telling, launch};
+use super::overlapped::{NOWHERE, Telling, launch};
 use super::socket::{SocketObject, find};
 use super::{accept_ex, connect_ex, disconnect, message, options, select, transmit};
 use crate::types::*;
@@ -213,12 +213,12 @@ pub unsafe extern "C" fn WSAIoctl(
                 returned.write(count);
                 return Ok(());
             }
-            let telling = Telling { handle, overlapped, routine, count: std::ptr::null_mut() };
-            launch(&socket, raw::nothing(), telling, None)?;
+            let telling = Telling { overlapped, routine, count: std::ptr::null_mut(), flags: NOWHERE };
             if !returned.is_null() {
+                // Not later: once it is told of, this may be gone.
                 returned.write(count);
             }
-            Ok(())
+            launch(&socket, raw::nothing(), telling, None)
         }
     }))
 }

@@ -9,7 +9,7 @@ use proactor::{Address, Status};
 
 use super::answer::{self, Answer, Fault};
 use super::numbers::*;
-use super::overlapped::{Telling, launch, tell};
+use super::overlapped::{NOWHERE, Telling, launch, tell};
 use super::plain::{self, Memory};
 use super::socket::find;
 use super::{address, calls, names};
@@ -144,7 +144,7 @@ pub unsafe extern "C" fn WSASendMsg(
                 };
                 return tell(count, sent).map(drop);
             }
-            launch(&socket, send, Telling { handle, overlapped, routine, count }, None)
+            launch(&socket, send, Telling { overlapped, routine, count, flags: NOWHERE }, None)
         })
     })
 }
@@ -225,7 +225,7 @@ pub unsafe extern "C" fn WSARecvMsg(
                     fill(address as *mut WSAMSG, v6, end.address(), end.control(), cut);
                 }
             });
-            launch(&socket, recv, Telling { handle, overlapped, routine, count }, Some(finish))
+            launch(&socket, recv, Telling { overlapped, routine, count, flags: NOWHERE }, Some(finish))
         })
     })
 }

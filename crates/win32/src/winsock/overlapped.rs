@@ -12,21 +12,24 @@ use super::plain::{self, Memory};
 use super::socket::{SocketObject, find};
 use super::{address, names};
 use crate::frames::call;
-use crate::overlapped::{self, Began, Finish};
+use crate::overlapped::{self, Began, Finish, Places};
 use crate::types::*;
 
 /// How a call wants to be told, beside its value.
 #[derive(Clone, Copy)]
 pub struct Telling {
-    /// The handle it came by.
-    pub handle: SOCKET,
     /// Not NULL.
     pub overlapped: *mut OVERLAPPED,
     /// Of a completion routine.
     pub routine: Option<Routine>,
     /// Where the count goes, or NULL.
     pub count: *mut DWORD,
+    /// Where the flags go, or NULL.
+    pub flags: *mut DWORD,
 }
+
+/// The flags of a call that has none to give back.
+pub const NOWHERE: *mut DWORD = std::ptr::null_mut();
 
 /// What a receive says of a message (S344).
 pub fn flags_of(status: Status) -> DWORD {
@@ -36,65 +39,39 @@ pub fn flags_of(status: Status) -> DWORD {
 /// Starts an operation for an OVERLAPPED, and says what became of it at once.
 ///
 /// # Safety
-/// The OVERLAPPED and the operation's memory are its own until it ends; the count may be written to.
+/// The OVERLAPPED and the operation's memory are its own until it ends; count and flags may be written to.
 pub unsafe fn launch<O: Operation>(
     socket: &SocketObject,
     op: O,
     telling: Telling,
     finish: Option<Finish>,
 ) -> Answer<()> {
-    let Telling { handle, overlapped, routine, count } = telling;
+    let Telling { overlapped, routine, count, flags } = telling;
+    let places = Places { count, flags };
     let io = socket.operations();
     // SAFETY: by the caller's promise, here and below.
-    let (status, bytes) = unsafe {
+    let began = unsafe {
+        if !socket.overlapped {
+            // S310
+            let (status, bytes) = overlapped::start_and_wait(io, op, overlapped, finish)?;
+            places.tell(status, bytes);
+            return if status.is_success() { Ok(()) } else { Err(status.into()) };
+        }
         match routine {
-            Some(routine) if socket.overlapped => {
+            Some(routine) => {
                 let address = overlapped as usize;
-                overlapped::start_with_routine(io, op, overlapped, finish, move |status, bytes| {
+                overlapped::start_with_routine(io, op, overlapped, (finish, places), move |status, bytes| {
                     let (error, flags) = (status.to_winsock() as usize, flags_of(status) as usize);
                     call(routine as usize, [error, bytes as DWORD as usize, address, flags, 0, 0]);
-                })?;
-                // Only this thread runs the routine, and not now: the OVERLAPPED is still there.
-                match overlapped::status_of(overlapped) {
-                    Status::PENDING => return Err(Fault(WSA_IO_PENDING)),
-                    status => (status, (*overlapped).InternalHigh),
-                }
+                })?
             }
-            _ => match overlapped::start(io, op, overlapped, finish)? {
-                Began::Done { bytes, status } => (status, bytes),
-                Began::Pending if socket.overlapped => return Err(Fault(WSA_IO_PENDING)),
-                // S310
-                Began::Pending => await_end(handle, overlapped)?,
-            },
+            None => overlapped::start_telling(io, op, overlapped, finish, places)?,
         }
     };
-    if status.is_error() {
-        return Err(status.into());
-    }
-    if !count.is_null() {
-        // SAFETY: by the caller's promise.
-        unsafe { count.write(bytes as DWORD) };
-    }
-    if status.is_success() { Ok(()) } else { Err(status.into()) }
-}
-
-/// On a socket that is not overlapped whoever starts an operation waits for it.
-///
-/// # Safety
-/// `overlapped` points to one that is valid.
-unsafe fn await_end(handle: SOCKET, overlapped: *mut OVERLAPPED) -> Answer<(Status, usize)> {
-    // SAFETY: by the caller's promise.
-    unsafe {
-        let end = overlapped::result(handle, overlapped, true)?;
-        let event = (*overlapped).hEvent & !1;
-        if event != 0
-            && let Ok(object) = crate::table::object(event)
-            && let Some(event) = object.event()
-        {
-            // The wait may have reset it.
-            event.set();
-        }
-        Ok(end)
+    match began {
+        Began::Pending => Err(Fault(WSA_IO_PENDING)),
+        Began::Done { status, .. } if status.is_success() => Ok(()),
+        Began::Done { status, .. } => Err(status.into()),
     }
 }
 
@@ -136,7 +113,7 @@ pub unsafe extern "C" fn WSASend(
             }
             plain::check_send_flags(flags)?;
             let send = plain::send(&object, plain::to_send(buffers, 0));
-            launch(&object, send, Telling { handle: socket, overlapped, routine, count }, None)
+            launch(&object, send, Telling { overlapped, routine, count, flags: NOWHERE }, None)
         })
     })
 }
@@ -164,7 +141,7 @@ pub unsafe extern "C" fn WSASendTo(
             }
             plain::check_send_flags(flags)?;
             let memory = plain::to_send(buffers, 0);
-            let telling = Telling { handle: socket, overlapped, routine, count };
+            let telling = Telling { overlapped, routine, count, flags: NOWHERE };
             if object.is_stream() || to.is_null() {
                 return launch(&object, plain::send(&object, memory), telling, None);
             }
@@ -222,7 +199,7 @@ pub unsafe extern "C" fn WSARecv(
                 return received(tell(count, || calls::receive(&object, buffers, wanted)), flags);
             }
             let recv = plain::receive(plain::to_fill(buffers)?, wanted)?;
-            launch(&object, recv, Telling { handle: socket, overlapped, routine, count }, None)?;
+            launch(&object, recv, Telling { overlapped, routine, count, flags: NOWHERE }, None)?;
             flags.write(0);
             Ok(())
         })
@@ -251,7 +228,7 @@ pub unsafe extern "C" fn WSARecvFrom(
                 let from = (from, from_len);
                 return received(tell(count, || calls::receive_from(&object, buffers, wanted, from)), flags);
             }
-            let telling = Telling { handle: socket, overlapped, routine, count };
+            let telling = Telling { overlapped, routine, count, flags };
             let memory = plain::to_fill(buffers)?;
             if object.is_stream() || from.is_null() || from_len.is_null() {
                 return launch(&object, plain::receive(memory, wanted)?, telling, None);

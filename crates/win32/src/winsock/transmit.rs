@@ -4,7 +4,7 @@ use proactor::{File, op, raw};
 
 use super::answer::{self, Answer, Fault};
 use super::numbers::*;
-use super::overlapped::{Telling, launch};
+use super::overlapped::{NOWHERE, Telling, launch};
 use super::socket::{Context, find};
 use crate::overlapped::{self, Finish};
 use crate::table;
@@ -91,7 +91,9 @@ pub unsafe extern "C" fn TransmitFile(
         });
         let count = std::ptr::null_mut();
         // SAFETY: OVERLAPPED and memory as documented.
-        unsafe { launch(&socket, transmit, Telling { handle, overlapped, routine: None, count }, finish) }
+        unsafe {
+            launch(&socket, transmit, Telling { overlapped, routine: None, count, flags: NOWHERE }, finish)
+        }
     };
     answer::truth(transmit())
 }

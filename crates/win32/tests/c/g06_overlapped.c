@@ -123,6 +123,56 @@ TEST(s080_the_count_is_untouched_when_it_is_pending_or_fails)
     close_pair(p);
 }
 
+struct told_call {
+    OVERLAPPED overlapped;
+    DWORD bytes, flags;
+    HANDLE taken;
+};
+
+/* As a worker that frees what came with the packet, in whose place others are then. */
+static DWORD WINAPI take_and_reuse(void *port)
+{
+    for (;;) {
+        struct packet packet = take(port);
+        struct told_call *told = (struct told_call *)packet.overlapped;
+        if (packet.key == 0) {
+            return 0;
+        }
+        told->bytes = told->flags = 0x600d;
+        CHECK(SetEvent(told->taken));
+    }
+}
+
+TEST(s080_what_went_with_its_packet_is_not_written_to)
+{
+    struct pair p = pair();
+    HANDLE port = new_port(0), worker = CreateThread(NULL, 0, take_and_reuse, port, 0, NULL);
+    struct told_call told;
+    WSABUF buffer;
+    char byte = 'x';
+    int round;
+    wine_differs("it writes the count once the packet is queued");
+    buffer.buf = &byte;
+    buffer.len = 1;
+    associate(p.ours, port, 1);
+    for (round = 0; round < 1000; round++) {
+        memset(&told, 0, sizeof told);
+        told.taken = WSACreateEvent();
+        CHECK_EQ(send(p.theirs, "x", 1, 0), 1);
+        CHECK(WSARecv(p.ours, &buffer, 1, &told.bytes, &told.flags, &told.overlapped, NULL) == 0 ||
+              WSAGetLastError() == WSA_IO_PENDING);
+        CHECK_EQ(WaitForSingleObject(told.taken, 10000), WAIT_OBJECT_0);
+        CHECK_EQ(told.bytes, 0x600d);
+        CHECK_EQ(told.flags, 0x600d);
+        CloseHandle(told.taken);
+    }
+    CHECK(PostQueuedCompletionStatus(port, 0, 0, &told.overlapped));
+    CHECK_EQ(WaitForSingleObject(worker, 10000), WAIT_OBJECT_0);
+    CloseHandle(worker);
+    CloseHandle(port);
+    close_pair(p);
+}
+
 TEST(s081_a_look_at_one_under_way_says_so)
 {
     struct pair p = pair();

@@ -71,6 +71,48 @@ TEST(s310_on_a_socket_that_is_not_overlapped_a_call_with_an_overlapped_blocks)
     close_pair(p);
 }
 
+struct waiting_receive {
+    SOCKET socket;
+    HANDLE event;
+    DWORD bytes;
+    ULONG_PTR status;
+};
+
+static DWORD WINAPI receive_waiting(void *parameter)
+{
+    struct waiting_receive *receive = parameter;
+    char data[8];
+    WSABUF buffer = {sizeof data, data};
+    DWORD flags = 0;
+    OVERLAPPED overlapped = {0};
+    overlapped.hEvent = receive->event;
+    CHECK_EQ(WSARecv(receive->socket, &buffer, 1, &receive->bytes, &flags, &overlapped, NULL), 0);
+    receive->status = overlapped.Internal;
+    return 0;
+}
+
+TEST(s310_a_call_that_blocks_does_not_take_the_end_of_another_for_its_own)
+{
+    struct pair p = plain_pair();
+    struct waiting_receive receive = {p.ours, NULL, 77, 77};
+    char data[3] = {'a', 'b', 'c'};
+    WSABUF buffer = {sizeof data, data};
+    HANDLE thread = new_thread(receive_waiting, &receive);
+    DWORD bytes = 0;
+    int round;
+    for (round = 0; round < 5; round++) {
+        OVERLAPPED overlapped = {0};
+        Sleep(5);
+        CHECK_EQ(WSASend(p.ours, &buffer, 1, &bytes, 0, &overlapped, NULL), 0);
+        CHECK_EQ(bytes, 3u);
+    }
+    CHECK_EQ(WaitForSingleObject(thread, 20), WAIT_TIMEOUT);
+    CHECK_EQ(send(p.theirs, "hello", 5, 0), 5);
+    join(thread);
+    CHECK(receive.bytes == 5 && receive.status == 0);
+    close_pair(p);
+}
+
 TEST(s311_overlapped_calls_pend_on_a_socket_that_does_not_block)
 {
     struct pair p = pair();
