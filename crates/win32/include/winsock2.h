@@ -52,6 +52,13 @@ struct hostent {
 #define h_addr h_addr_list[0]
 typedef struct hostent HOSTENT, *PHOSTENT, *LPHOSTENT;
 
+/* They are not here. libc has namesakes, whose structures are others: who calls one is told so by the linker. */
+#define gethostbyaddr proactor_has_no_gethostbyaddr
+#define getservbyname proactor_has_no_getservbyname
+#define getservbyport proactor_has_no_getservbyport
+#define getprotobyname proactor_has_no_getprotobyname
+#define getprotobynumber proactor_has_no_getprotobynumber
+
 struct servent {
     char *s_name;
     char **s_aliases;
@@ -347,6 +354,7 @@ WINSOCK_API_LINKAGE int WSAAPI getpeername(SOCKET s, struct sockaddr *name, int 
                                            PROACTOR_SYMBOL(getpeername);
 WINSOCK_API_LINKAGE int WSAAPI select(int nfds, fd_set *readfds, fd_set *writefds, fd_set *exceptfds, const struct
                                       timeval *timeout) PROACTOR_SYMBOL(select);
+WINSOCK_API_LINKAGE struct hostent *WSAAPI gethostbyname(const char *name) PROACTOR_SYMBOL(gethostbyname);
 WINSOCK_API_LINKAGE int WSAAPI gethostname(char *name, int namelen) PROACTOR_SYMBOL(gethostname);
 WINSOCK_API_LINKAGE u_long WSAAPI htonl(u_long hostlong) PROACTOR_SYMBOL(htonl);
 WINSOCK_API_LINKAGE u_short WSAAPI htons(u_short hostshort) PROACTOR_SYMBOL(htons);

@@ -10,6 +10,7 @@ pub mod connect_ex;
 pub mod disconnect;
 pub mod duplicate;
 pub mod events;
+pub mod hosts;
 pub mod ioctl;
 pub mod message;
 pub mod names;

@@ -510,3 +510,18 @@ TEST(calls_on_what_is_no_socket_say_so)
     }
     CHECK(CloseHandle(event));
 }
+
+TEST(names_of_machines_are_found_also_in_the_old_way)
+{
+    struct hostent *host;
+    char name[256];
+    winsock();
+    host = gethostbyname("127.0.0.1");
+    CHECK(host != NULL && host->h_addrtype == AF_INET && host->h_length == 4);
+    CHECK(memcmp(host->h_addr_list[0], "\x7f\0\0\1", 4) == 0 && host->h_addr_list[1] == NULL);
+    CHECK(host->h_aliases[0] == NULL && strcmp(host->h_name, "127.0.0.1") == 0);
+    CHECK_EQ(gethostname(name, sizeof name), 0);
+    CHECK(gethostbyname("localhost") != NULL);
+    CHECK(gethostbyname("no such name of a machine") == NULL);
+    CHECK_ERROR(WSAHOST_NOT_FOUND);
+}
