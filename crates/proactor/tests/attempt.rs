@@ -189,3 +189,24 @@ fn an_attempt_takes_datagrams_too() {
     assert_eq!((recv.status(), recv.data()), (Status::BUFFER_OVERFLOW, &b"much too"[..]));
     assert_eq!(recv.sender().cloned(), theirs.local_addr().ok());
 }
+
+#[test]
+fn what_is_started_after_an_attempt_that_nobody_announces_goes_on() {
+    let path = std::env::temp_dir().join(format!("proactor-attempt-{}", std::process::id()));
+    let receiver = Socket::unix_datagram(&path).unwrap();
+    let sender = Socket::unix_datagram(path.with_extension("from")).unwrap();
+    let to = || op::SendTo::new("datagram", Address::Unix(path.clone()));
+    let refused = loop {
+        if let Err(refused) = sender.attempt(to()) {
+            break refused.status;
+        }
+    };
+    assert_eq!(refused, Status::DEVICE_NOT_READY, "its queue is full");
+    let sent = sender.begin(to()).unwrap();
+    while receiver.attempt(op::RecvFrom::new(vec![0; 16])).is_ok() {}
+    let sent = sent.wait_timeout(PATIENCE).expect("there is room again");
+    assert_eq!(sent.status(), Status::SUCCESS);
+    for path in [path.clone(), path.with_extension("from")] {
+        std::fs::remove_file(path).unwrap();
+    }
+}

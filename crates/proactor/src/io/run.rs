@@ -372,6 +372,9 @@ impl Handle {
                 self.unlock(&mut block);
                 block.status = status;
                 block.observe();
+                if block.kind == Kind::Connect && self.is_selected() {
+                    self.note_connect(status);
+                }
                 let sort = Sort::of(&block);
                 **slot = Some(block);
                 self.ended(sort);
@@ -468,6 +471,10 @@ impl Handle {
                     return Settled::Over(block, status);
                 }
                 if block.flags.contains(Flags::AT_ONCE) {
+                    if !matches!(step, Step::Wait) {
+                        // Nobody will announce what it did not wait for: who comes next tries for himself.
+                        state.side(side).try_anew();
+                    }
                     return Settled::Over(block, given_up);
                 }
                 if unsure && block.pool.is_some() {

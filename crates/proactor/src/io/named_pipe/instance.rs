@@ -60,8 +60,11 @@ impl Handle {
             && let Some(slot) = named.slot
         {
             let (fd, connection) = named.place.listen(slot)?;
+            if let Err(status) = self.install(state, fd, Facts::LISTENING) {
+                named.place.unlisten(connection);
+                return Err(status);
+            }
             named.now.lock().connection = Some(connection);
-            self.install(state, fd, Facts::LISTENING)?;
         }
         Ok(())
     }
