@@ -60,6 +60,19 @@ WINSOCK_API_LINKAGE INT WSAAPI inet_pton(INT Family, PCSTR pStringBuf, PVOID pAd
 WINSOCK_API_LINKAGE PCSTR WSAAPI inet_ntop(INT Family, const VOID *pAddr, PSTR pStringBuf, size_t StringBufSize)
                                            PROACTOR_SYMBOL(inet_ntop);
 
+#define GAI_STRERROR_BUFFER_SIZE 1024
+/* One buffer for each source, as on Windows: not for several threads at once. */
+PROACTOR_INLINE char *gai_strerrorA(int ecode) {
+    static char buffer[GAI_STRERROR_BUFFER_SIZE + 1];
+    const DWORD flags = FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS | FORMAT_MESSAGE_MAX_WIDTH_MASK;
+    buffer[0] = 0;
+    FormatMessageA(flags, NULL, (DWORD)ecode, 0, buffer, GAI_STRERROR_BUFFER_SIZE, NULL);
+    return buffer;
+}
+#ifndef UNICODE
+#define gai_strerror gai_strerrorA
+#endif
+
 PROACTOR_END_C
 
 #endif

@@ -20,7 +20,7 @@ const ARGUMENT_ARRAY: DWORD = 0x2000;
 const MAX_WIDTH: DWORD = 0xFF;
 
 /// Errors that no status of the core has, for which there is a sentence all the same.
-const OTHERS: [(DWORD, &str); 24] = [
+const OTHERS: [(DWORD, &str); 29] = [
     (0, "the operation was completed"),
     (1, "the function is not valid"),
     (10, "the environment is not valid"),
@@ -45,6 +45,11 @@ const OTHERS: [(DWORD, &str); 24] = [
     (1453, "no more memory may be locked"),
     (10092, "this version of Winsock is not supported"),
     (10093, "WSAStartup has not been called"),
+    (10109, "there is no such service for this type of socket"),
+    (11001, "there is no such host"),
+    (11002, "whether there is such a host can not be said now: it may be asked again"),
+    (11003, "what names are asked of has failed"),
+    (11004, "the name is known, but has no address of this kind"),
 ];
 
 /// The sentence for a Win32 or Winsock error.

@@ -198,6 +198,11 @@ TEST(names_are_found_and_given_back)
     freeaddrinfo(found);
     found = (struct addrinfo *)&hints;
     CHECK_EQ(getaddrinfo("no number", "7", &hints, &found), WSAHOST_NOT_FOUND);
+    static const int errors[] = {EAI_AGAIN,  EAI_BADFLAGS, EAI_FAIL,    EAI_FAMILY,  EAI_MEMORY,
+                                 EAI_NODATA, EAI_NONAME,   EAI_SERVICE, EAI_SOCKTYPE};
+    for (int place = 0; place < (int)(sizeof errors / sizeof *errors); place++) {
+        CHECK(gai_strerrorA(errors[place])[0] != 0);
+    }
     CHECK(found == NULL);
     CHECK_EQ(getaddrinfo(NULL, NULL, &hints, &found), WSAHOST_NOT_FOUND);
     hints.ai_family = 99;
