@@ -199,9 +199,7 @@ pub unsafe extern "C" fn WSARecv(
                 return received(tell(count, || calls::receive(&object, buffers, wanted)), flags);
             }
             let recv = plain::receive(plain::to_fill(buffers)?, wanted)?;
-            launch(&object, recv, Telling { overlapped, routine, count, flags: NOWHERE }, None)?;
-            flags.write(0);
-            Ok(())
+            launch(&object, recv, Telling { overlapped, routine, count, flags }, None)
         })
     })
 }
