@@ -139,6 +139,10 @@ impl<O: Operation> Overlapped<O> {
         }
     }
 
+    pub(super) fn event(&self) -> &Arc<Event> {
+        &self.event
+    }
+
     fn sleep(&self, deadline: Option<Instant>) {
         let pending = self.pending();
         blocking(|| record::waiting(&[&pending], false, || self.event.wait(deadline)));

@@ -13,7 +13,7 @@ use super::overlapped::Overlapped;
 use super::started::Refused;
 use crate::object::thread::{Stop, with_mine};
 use crate::object::{Mutex, Wait, wait_one};
-use crate::op::block::{Block, Flags, Kind};
+use crate::op::block::{Block, Event, Flags, Kind};
 use crate::op::{AT_POSITION, OpId, Operation};
 use crate::status::Status;
 
@@ -38,6 +38,37 @@ struct Waiting {
 impl Stop for Waiting {
     fn stop(&self) -> Result<(), Status> {
         self.handle.cancel(self.id)
+    }
+}
+
+/// Sees to it that an operation in a call is over before the call is left, also when a call queued to the thread ends the
+/// thread: the operation's memory may be the caller's.
+struct OverFirst {
+    handle: Arc<Handle>,
+    id: OpId,
+    event: Arc<Event>,
+    left: bool,
+}
+
+impl OverFirst {
+    fn of<O: Operation>(handle: &Arc<Handle>, overlapped: &Overlapped<O>) -> OverFirst {
+        let (id, event) = (overlapped.id(), overlapped.event().clone());
+        OverFirst { handle: handle.clone(), id, event, left: false }
+    }
+
+    /// It is over, and was given back.
+    fn leave(mut self) {
+        self.left = true;
+    }
+}
+
+impl Drop for OverFirst {
+    fn drop(&mut self) {
+        if !self.left {
+            // One that is complete by now is not under way.
+            let _ = self.handle.cancel(self.id);
+            self.event.wait(None);
+        }
     }
 }
 
@@ -91,16 +122,21 @@ impl Handle {
         }
         let waiting = Arc::new(Waiting { handle: self.clone(), id: under_way.id() });
         let _can_be_ended = with_mine(|me| me.in_synchronous_call(waiting));
+        let over_first = OverFirst::of(self, &under_way);
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
             match under_way.wait_within(Wait { timeout: left, alertable: true }) {
-                Ok(op) => return Ok(op),
+                Ok(op) => {
+                    over_first.leave();
+                    return Ok(op);
+                }
                 Err((Status::USER_APC, again)) => under_way = again,
                 Err((_, late)) => {
                     // It may have ended just now.
                     let _ = late.cancel();
                     let mut block = late.wait().into_block();
+                    over_first.leave();
                     if block.status == Status::CANCELLED {
                         block.status = Status::IO_TIMEOUT;
                     }
@@ -113,14 +149,17 @@ impl Handle {
     fn wait_for<O: Operation>(self: &Arc<Self>, overlapped: Overlapped<O>) -> O {
         let waiting = Arc::new(Waiting { handle: self.clone(), id: overlapped.id() });
         let _can_be_ended = with_mine(|me| me.in_synchronous_call(waiting));
-        match overlapped.wait_within(self.wait()) {
+        let over_first = OverFirst::of(self, &overlapped);
+        let op = match overlapped.wait_within(self.wait()) {
             Ok(op) => op,
             Err((_, overlapped)) => {
                 // Calls ran: what can still be ended is. One that is complete by now is not under way.
                 let _ = overlapped.cancel();
                 overlapped.wait()
             }
-        }
+        };
+        over_first.leave();
+        op
     }
 
     /// Where the file is; 0 unless somebody said, or moved it.

@@ -57,3 +57,35 @@ TEST(s143_a_call_that_can_complete_at_once_runs_none)
     CHECK_EQ(SleepEx(0, TRUE), WAIT_IO_COMPLETION);
     close_pair(p);
 }
+
+static void CALLBACK end_thread(ULONG_PTR exit_code)
+{
+    ExitThread((DWORD)exit_code);
+}
+
+static DWORD WINAPI receive_for_ever(void *argument)
+{
+    char byte;
+    recv(*(SOCKET *)argument, &byte, 1, 0);
+    return 1;
+}
+
+TEST(s142_a_call_may_end_its_thread_within_a_blocking_call)
+{
+    struct pair p = pair();
+    DWORD exit_code = 0;
+    char byte = 0;
+    HANDLE thread = CreateThread(NULL, 0, receive_for_ever, &p.ours, 0, NULL);
+    CHECK(thread != NULL);
+    test_pause();
+    CHECK(QueueUserAPC(end_thread, thread, 142));
+    CHECK_EQ(WaitForSingleObject(thread, 10000), WAIT_OBJECT_0);
+    CHECK(GetExitCodeThread(thread, &exit_code));
+    CHECK_EQ(exit_code, 142);
+    /* What it waited for is there for another. */
+    CHECK_EQ(send(p.theirs, "x", 1, 0), 1);
+    CHECK_EQ(recv(p.ours, &byte, 1, 0), 1);
+    CHECK_EQ(byte, 'x');
+    CloseHandle(thread);
+    close_pair(p);
+}
