@@ -491,6 +491,15 @@ fn few_descriptors_bound_the_sessions_and_what_is_beyond_is_refused() {
     let held: Vec<TcpStream> = (0..60).map(|_| server.connect()).collect();
     // (100 - 32 - 8) / 2
     assert!(eventually(|| server.connections() == 30));
+    // Those that wait to be refused would be served once others have gone.
+    let is_over = |stream: &TcpStream| {
+        stream.set_nonblocking(true).unwrap();
+        match stream.peek(&mut [0]) {
+            Ok(count) => count == 0,
+            Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+        }
+    };
+    assert!(eventually(|| held.iter().filter(|stream| is_over(stream)).count() == 30));
     drop(held);
     assert!(eventually(|| server.connections() == 0));
     assert!(asked(&server, "GET", "/a.txt").ends_with("0123456789"));

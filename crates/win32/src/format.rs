@@ -20,13 +20,14 @@ const ARGUMENT_ARRAY: DWORD = 0x2000;
 const MAX_WIDTH: DWORD = 0xFF;
 
 /// Errors that no status of the core has, for which there is a sentence all the same.
-const OTHERS: [(DWORD, &str); 29] = [
+const OTHERS: [(DWORD, &str); 30] = [
     (0, "the operation was completed"),
     (1, "the function is not valid"),
     (10, "the environment is not valid"),
     (11, "the format of the program is not valid"),
     (12, "the access asked for is not valid"),
     (18, "there are no more files"),
+    (51, "the other side has run out of resources"),
     (111, "the name is too long for the buffer"),
     (122, "the buffer is too small for what is asked for"),
     (126, "the module was not found"),
