@@ -62,7 +62,7 @@ unsafe fn head(block: *const c_void) -> Option<*mut Head> {
 /// Gives a block back; false if it is none.
 ///
 /// # Safety
-/// As [`head`], and nobody uses the block any more.
+/// As `head`, and nobody uses the block any more.
 pub unsafe fn give_back(block: *mut c_void) -> bool {
     // SAFETY: by the caller's promise.
     unsafe {

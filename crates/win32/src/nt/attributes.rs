@@ -115,7 +115,7 @@ fn name_of(path: &str) -> Result<String, Status> {
 /// Makes an object as the attributes ask, or opens the one that is there if that will do, and gives the handle away.
 ///
 /// # Safety
-/// `handle` is NULL or may be written to, `attributes` as for [`read`].
+/// `handle` is NULL or may be written to, `attributes` as for `read`.
 pub unsafe fn create(
     handle: *mut HANDLE,
     access: DWORD,
