@@ -226,9 +226,10 @@ pub unsafe extern "C" fn GetEnvironmentVariableW(
     buffer: *mut WCHAR,
     room: DWORD,
 ) -> DWORD {
-    let put = |value: &std::ffi::OsStr| unsafe {
+    let put = |value: &std::ffi::OsStr| {
+        let value = text::to_wide(&value.to_string_lossy());
         // SAFETY: as above.
-        text::put(&text::to_wide(&value.to_string_lossy()), buffer, room)
+        unsafe { text::put(&value, buffer, room) }
     };
     // SAFETY: as above.
     get_variable(unsafe { text::wide(name) }, put)
