@@ -46,6 +46,11 @@ thread_local! {
     static RECENT: Cell<Option<(HANDLE, Arc<PortObject>)>> = const { Cell::new(None) };
 }
 
+thread_local! {
+    /// Where packets lie that are taken together; kept, so that a worker allocates nothing.
+    static PACKETS: Cell<Vec<Packet<usize, Posted>>> = const { Cell::new(Vec::new()) };
+}
+
 /// Calls `f` with the port behind a handle.
 pub fn with_port<R>(handle: HANDLE, f: impl FnOnce(&PortObject) -> R) -> Result<R, Status> {
     let recent = RECENT.try_with(Cell::take).ok().flatten();
@@ -194,20 +199,20 @@ pub unsafe extern "C-unwind" fn GetQueuedCompletionStatusEx(
         return error::failed(Status::INVALID_PARAMETER);
     }
     let wait = error::wait(milliseconds, alertable);
-    match entered(|| take_many(port, count as usize, wait)) {
-        Ok(packets) => {
-            for (at, taken) in packets.iter().enumerate() {
-                let entry = OVERLAPPED_ENTRY {
-                    lpCompletionKey: taken.key,
-                    lpOverlapped: taken.overlapped as *mut OVERLAPPED,
-                    Internal: taken.status.raw() as usize,
-                    dwNumberOfBytesTransferred: taken.bytes as DWORD,
-                };
-                // SAFETY: there are `count` entries, as documented, and no more packets than that.
-                unsafe { entries.add(at).write(entry) };
-            }
+    let put = |at, taken: Taken| {
+        let entry = OVERLAPPED_ENTRY {
+            lpCompletionKey: taken.key,
+            lpOverlapped: taken.overlapped as *mut OVERLAPPED,
+            Internal: taken.status.raw() as usize,
+            dwNumberOfBytesTransferred: taken.bytes as DWORD,
+        };
+        // SAFETY: there are `count` entries, as documented, and no more packets than that.
+        unsafe { entries.add(at).write(entry) };
+    };
+    match entered(|| take_many(port, count as usize, wait, put)) {
+        Ok(number) => {
             // SAFETY: not NULL, and may be written to.
-            unsafe { removed.write(packets.len() as DWORD) };
+            unsafe { removed.write(number as DWORD) };
             TRUE
         }
         Err(status) => {
@@ -221,14 +226,23 @@ pub unsafe extern "C-unwind" fn GetQueuedCompletionStatusEx(
 /// Packets that one call takes at most; more is a wish that nobody has to fulfil at once.
 const MOST_AT_ONCE: usize = 1024;
 
-/// Up to `most` packets, of which the first is waited for.
-pub fn take_many(port: HANDLE, most: usize, wait: Wait) -> Result<Vec<Taken>, Status> {
+/// Takes up to `most` packets, of which the first is waited for, and puts each where it belongs; how many there were.
+pub fn take_many(
+    port: HANDLE,
+    most: usize,
+    wait: Wait,
+    mut put: impl FnMut(usize, Taken),
+) -> Result<usize, Status> {
     let most = most.min(MOST_AT_ONCE);
-    with_port(port, |port| {
-        let mut packets = Vec::new();
-        port.port.get_many(&mut packets, most, wait)?;
-        Ok(packets.iter().map(Taken::from).collect())
-    })?
+    // A call that runs in the wait may take packets too: it finds none, and makes its own.
+    let mut packets = PACKETS.try_with(Cell::take).unwrap_or_default();
+    let count = with_port(port, |port| port.port.get_many(&mut packets, most, wait))??;
+    for (at, packet) in packets.iter().enumerate() {
+        put(at, Taken::from(packet));
+    }
+    packets.clear();
+    let _ = PACKETS.try_with(|kept| kept.set(packets));
+    Ok(count)
 }
 
 /// `PostQueuedCompletionStatus`.

@@ -7,7 +7,7 @@ use super::attributes::{self, OBJECT_ATTRIBUTES};
 use super::{BOOLEAN, answer, inform, status};
 use crate::apc::nt_wait;
 use crate::frames::entered;
-use crate::port::{self, Posted, with_port};
+use crate::port::{self, Posted, Taken, with_port};
 use crate::types::*;
 
 /// `IO_STATUS_BLOCK`.
@@ -92,17 +92,16 @@ pub unsafe extern "C" fn NtRemoveIoCompletion(
     }
     // SAFETY: NULL or a number, as documented.
     let wait = unsafe { nt_wait(timeout, false) };
-    answer(port::take_many(port, 1, wait).map(|packets| {
-        for taken in packets {
-            let end = IO_STATUS_BLOCK { Status: taken.status.raw() as usize, Information: taken.bytes };
-            // SAFETY: none is NULL, and they may be written to, as documented.
-            unsafe {
-                key.write(taken.key);
-                value.write(taken.overlapped);
-                block.write(end);
-            }
+    let put = |_, taken: Taken| {
+        let end = IO_STATUS_BLOCK { Status: taken.status.raw() as usize, Information: taken.bytes };
+        // SAFETY: none is NULL, and they may be written to, as documented.
+        unsafe {
+            key.write(taken.key);
+            value.write(taken.overlapped);
+            block.write(end);
         }
-    }))
+    };
+    answer(port::take_many(port, 1, wait, put).map(drop))
 }
 
 /// `NtRemoveIoCompletionEx`.
@@ -124,21 +123,20 @@ pub unsafe extern "C-unwind" fn NtRemoveIoCompletionEx(
     }
     // SAFETY: NULL or a number, as documented.
     let wait = unsafe { nt_wait(timeout, alertable != 0) };
-    let taken = entered(|| port::take_many(port, count as usize, wait));
+    let put = |at, taken: Taken| {
+        let block = IO_STATUS_BLOCK { Status: taken.status.raw() as usize, Information: taken.bytes };
+        let (key, value) = (taken.key, taken.overlapped);
+        let entry =
+            FILE_IO_COMPLETION_INFORMATION { KeyContext: key, ApcContext: value, IoStatusBlock: block };
+        // SAFETY: there are `count` entries, as documented, and no more packets than that.
+        unsafe { entries.add(at).write(entry) };
+    };
+    let taken = entered(|| port::take_many(port, count as usize, wait, put));
     // Written also when nothing came, as on Windows, where it is 1 then: nothing to rely on (S045).
-    let number = taken.as_ref().map_or(0, |packets| packets.len() as ULONG);
+    let number = taken.map_or(0, |number| number as ULONG);
     // SAFETY: not NULL, and may be written to, as documented.
     unsafe { removed.write(number) };
-    answer(taken.map(|packets| {
-        for (at, taken) in packets.iter().enumerate() {
-            let block = IO_STATUS_BLOCK { Status: taken.status.raw() as usize, Information: taken.bytes };
-            let (key, value) = (taken.key, taken.overlapped);
-            let entry =
-                FILE_IO_COMPLETION_INFORMATION { KeyContext: key, ApcContext: value, IoStatusBlock: block };
-            // SAFETY: there are `count` entries, as documented, and no more packets than that.
-            unsafe { entries.add(at).write(entry) };
-        }
-    }))
+    answer(taken.map(drop))
 }
 
 /// `NtQueryIoCompletion`: how many packets wait.
